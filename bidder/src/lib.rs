@@ -1,0 +1,1 @@
+//! Answers bid requests: parse, target, score, pace, price, respond.

@@ -1,0 +1,1 @@
+//! Advertisers' web pages and REST API.

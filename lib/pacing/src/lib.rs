@@ -1,0 +1,1 @@
+//! Budget and price control as pure arithmetic.

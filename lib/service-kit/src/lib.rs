@@ -1,0 +1,1 @@
+//! How any of our servers lives: start, serve, observe, stop.

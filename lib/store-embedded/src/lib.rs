@@ -1,0 +1,1 @@
+//! Budgets, caps, profiles and the ledger in the data folder.

@@ -1,0 +1,1 @@
+//! Campaigns, console users and reports in SQLite.

@@ -1,0 +1,1 @@
+//! An exchange with users in it, a load generator, and the judges.

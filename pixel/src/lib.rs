@@ -1,0 +1,1 @@
+//! Takes what happened after a bid: notices, impressions, clicks, conversions.

@@ -1,0 +1,1 @@
+//! OpenRTB 2.x: the request parsed leniently and borrowed, the response written into a reused buffer.

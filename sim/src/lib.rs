@@ -1,0 +1,1 @@
+//! The whole system without sockets on a simulated clock.
