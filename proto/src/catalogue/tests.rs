@@ -1,0 +1,461 @@
+//! Round trips, and for each accepted document several refused ones.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+
+fn domain_name() -> impl Strategy<Value = String> {
+    "[a-z][a-z0-9]{0,9}(-[a-z0-9]{1,5})?\\.[a-z]{2,6}"
+}
+
+fn name() -> impl Strategy<Value = String> {
+    "[A-Za-z0-9äöü一二][A-Za-z0-9 äöü一二&.-]{0,198}"
+}
+
+fn https() -> impl Strategy<Value = String> {
+    (
+        domain_name(),
+        "(/[a-z0-9._~-]{0,8}){0,3}(\\?[a-z]=[a-z0-9%{}]{0,9})?",
+    )
+        .prop_map(|(host, rest)| format!("https://{host}{rest}"))
+}
+
+fn amount() -> impl Strategy<Value = i64> {
+    1..AMOUNT_MICROS_MAX
+}
+
+fn size() -> impl Strategy<Value = String> + Clone {
+    (1_u32..=10_000, 1_u32..=10_000).prop_map(|(width, height)| format!("{width}x{height}"))
+}
+
+fn rule<T: std::fmt::Debug + Clone>(
+    value: impl Strategy<Value = T> + Clone,
+) -> impl Strategy<Value = RuleDoc<T>> {
+    (vec(value.clone(), 0..4), vec(value, 0..4))
+        .prop_map(|(include, exclude)| RuleDoc { include, exclude })
+}
+
+prop_compose! {
+    fn targeting()(
+        exchanges in rule("[a-z0-9_-]{1,20}"),
+        countries in rule("[A-Z]{3}"),
+        regions in rule("[A-Z]{3}-[A-Z0-9]{1,3}"),
+        devices in rule(select(DeviceWord::ALL)),
+        os in rule(select(OsWord::ALL)),
+        inventory in rule(select(InventoryWord::ALL)),
+        sites in rule("[a-z]{1,9}\\.[A-Za-z.]{1,20}"),
+        hours in rule(0_u8..168),
+        segments in rule("[A-Za-z0-9:]{1,40}"),
+    ) -> TargetingDoc {
+        let sizes = RuleDoc::default();
+        TargetingDoc { exchanges, countries, regions, devices, os, inventory, sites, sizes, hours, segments }
+    }
+}
+
+prop_compose! {
+    fn campaign()(
+        (id, advertiser_id) in any::<(u64, u64)>(),
+        name in name(),
+        status in select(StatusWord::ALL),
+        currency in "[A-Z]{3}",
+        budget_micros in amount(),
+        daily_budget_micros in option::of(amount()),
+        flight_start_ms in 0_i64..4_000_000_000_000,
+        length_ms in 1_i64..100_000_000_000,
+        plan in select(PlanWord::ALL),
+        goal in select(GoalWord::ALL),
+    ) -> CampaignDoc {
+        CampaignDoc {
+            id, advertiser_id, name, status, currency, budget_micros, daily_budget_micros,
+            flight_start_ms, flight_end_ms: flight_start_ms + length_ms, plan, goal,
+        }
+    }
+}
+
+fn deals() -> impl Strategy<Value = DealsDoc> {
+    prop_oneof![
+        select(&[DealsWord::OpenOnly, DealsWord::OpenAndAnyDeal][..])
+            .prop_map(|kind| DealsDoc { kind, ids: vec![] }),
+        vec("[A-Za-z0-9-]{1,30}", 1..4).prop_map(|ids| DealsDoc {
+            kind: DealsWord::Only,
+            ids
+        }),
+    ]
+}
+
+prop_compose! {
+    fn line_item()(
+        (id, campaign_id) in any::<(u64, u64)>(),
+        name in name(),
+        status in select(StatusWord::ALL),
+        kind in select(BidWord::ALL),
+        amount_micros in amount(),
+        max_bid_cpm_micros in amount(),
+        targeting in targeting(),
+        sizes in rule(size()),
+        caps in vec((1_u32..=10_000, 1_u32..=FREQUENCY_WINDOW_S_MAX), 0..3),
+        deals in deals(),
+        creatives in proptest::collection::btree_set(any::<u64>(), 0..4),
+    ) -> LineItemDoc {
+        LineItemDoc {
+            id, campaign_id, name, status, max_bid_cpm_micros, deals,
+            bid: BidDoc { kind, amount_micros },
+            targeting: TargetingDoc { sizes, ..targeting },
+            frequency_caps: caps.into_iter()
+                .map(|(impressions, window_s)| FrequencyCapDoc { impressions, window_s })
+                .collect(),
+            creative_ids: creatives.into_iter().collect(),
+        }
+    }
+}
+
+prop_compose! {
+    fn media(kind: &'static str)(
+        url in https(),
+        mime in "[a-z0-9+.-]{1,12}",
+        duration_s in 1_u32..=3600,
+        (width, height) in (1_u32..=10_000, 1_u32..=10_000),
+        bitrate_kbps in 1_u32..=1_000_000,
+    ) -> MediaDoc {
+        let (width, height) = if kind == "audio" { (0, 0) } else { (width, height) };
+        MediaDoc { url, mime: format!("{kind}/{mime}"), duration_s, width, height, bitrate_kbps }
+    }
+}
+
+fn picture() -> impl Strategy<Value = PictureDoc> {
+    (https(), size()).prop_map(|(url, size)| PictureDoc { url, size })
+}
+
+fn format() -> impl Strategy<Value = FormatDoc> {
+    prop_oneof![
+        (size(), https()).prop_map(|(size, url)| FormatDoc::Banner(BannerDoc {
+            size,
+            image_url: Some(url),
+            html: None
+        })),
+        (size(), "<a href=\"\\{CLICK_URL\\}\">[a-zä\n]{0,50}</a>").prop_map(|(size, html)| {
+            FormatDoc::Banner(BannerDoc {
+                size,
+                image_url: None,
+                html: Some(html),
+            })
+        }),
+        media("video").prop_map(FormatDoc::Video),
+        media("audio").prop_map(FormatDoc::Audio),
+        (
+            [name(), name()],
+            "[a-z ]{0,99}",
+            "[a-z ]{0,50}",
+            [picture(), picture()]
+        )
+            .prop_map(
+                |([title, sponsored], description, call_to_action, [image, icon])| {
+                    FormatDoc::Native(NativeDoc {
+                        title,
+                        description,
+                        sponsored,
+                        call_to_action,
+                        image,
+                        icon,
+                    })
+                }
+            ),
+    ]
+}
+
+prop_compose! {
+    fn creative()(
+        (id, advertiser_id) in any::<(u64, u64)>(),
+        name in name(),
+        status in select(StatusWord::ALL),
+        format in format(),
+        click_url in https(),
+        adomain in domain_name(),
+        categories in vec("IAB[0-9]{1,2}(-[0-9]{1,2})?", 0..4),
+        attributes in vec(1_u32..=999, 0..4),
+        language in option::of("[a-z]{2}"),
+    ) -> CreativeDoc {
+        CreativeDoc {
+            id, advertiser_id, name, status, format, click_url, adomain, categories, attributes, language,
+        }
+    }
+}
+
+/// JSON to document to domain to document: nothing may change on the way.
+macro_rules! assert_round_trip {
+    ($doc:expr, $type:ty) => {{
+        let doc: $type = $doc;
+        let json = serde_json::to_string(&doc).unwrap();
+        let read: $type = serde_json::from_str(&json).unwrap();
+        prop_assert_eq!(&read, &doc);
+        let value = match read.check() {
+            Ok(value) => value,
+            Err(errors) => return Err(TestCaseError::fail(format!("{errors:?}"))),
+        };
+        prop_assert_eq!(<$type>::from(&value), doc);
+    }};
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn advertisers_round_trip(id in any::<u64>(), name in name(), domain in domain_name()) {
+        assert_round_trip!(AdvertiserDoc { id, name, domain }, AdvertiserDoc);
+    }
+
+    #[test]
+    fn campaigns_round_trip(doc in campaign()) {
+        assert_round_trip!(doc, CampaignDoc);
+    }
+
+    #[test]
+    fn line_items_round_trip(doc in line_item()) {
+        assert_round_trip!(doc, LineItemDoc);
+    }
+
+    #[test]
+    fn creatives_round_trip(doc in creative()) {
+        assert_round_trip!(doc, CreativeDoc);
+    }
+
+    #[test]
+    fn any_text_is_judged_without_panic(text in ".{0,300}") {
+        let doc = AdvertiserDoc { id: 0, name: text.clone(), domain: text.clone() };
+        let sound = doc.check().is_ok();
+        prop_assert!(!sound || is_domain(&text));
+        prop_assert!(!is_address(&text) || text.starts_with("http"));
+        prop_assert!(parse_size(&text).is_none() || text.contains('x'));
+    }
+}
+
+/// The fields that a document breaks, in order.
+fn broken<T>(checked: Result<T, Vec<FieldError>>) -> Vec<String> {
+    match checked {
+        Ok(_) => vec![],
+        Err(errors) => errors.into_iter().map(|error| error.field).collect(),
+    }
+}
+
+const CAMPAIGN: &str = r#"{"advertiser_id":1,"name":"Spring","budget_micros":1000000,
+    "flight_start_ms":1000,"flight_end_ms":2000}"#;
+const LINE_ITEM: &str = r#"{"campaign_id":1,"name":"Phones",
+    "bid":{"type":"cpc","amount_micros":500000},"max_bid_cpm_micros":9000000}"#;
+const CREATIVE: &str = r#"{"advertiser_id":1,"name":"Box","format":{"type":"banner","size":"300x250",
+    "image_url":"https://cdn.example.com/a.png"},"click_url":"http://example.com/?a=b","adomain":"example.com"}"#;
+
+/// The document with the value at a JSON pointer's place set, or `Err` when serde refuses it.
+fn with<T: serde::de::DeserializeOwned>(
+    json: &str,
+    pointer: &str,
+    value: &str,
+) -> Result<T, String> {
+    let mut document: serde_json::Value = serde_json::from_str(json).unwrap();
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let parent = document.pointer_mut(parent).unwrap();
+    parent[key] = serde_json::from_str(value).unwrap();
+    serde_json::from_value(document).map_err(|error| error.to_string())
+}
+
+#[test]
+fn short_documents_take_defaults() {
+    let campaign: CampaignDoc = serde_json::from_str(CAMPAIGN).unwrap();
+    let campaign = campaign.check().unwrap();
+    assert_eq!(campaign.currency, domain::Currency::USD);
+    assert_eq!(campaign.status, domain::Status::Active);
+    let line_item: LineItemDoc = serde_json::from_str(LINE_ITEM).unwrap();
+    let line_item = line_item.check().unwrap();
+    assert_eq!(line_item.targeting, domain::Targeting::default());
+    assert_eq!(line_item.deals, domain::campaign::Deals::OpenOnly);
+    let creative: CreativeDoc = serde_json::from_str(CREATIVE).unwrap();
+    assert_eq!(creative.check().unwrap().format.label(), "banner");
+}
+
+#[test]
+fn campaigns_that_break_a_rule_are_refused() {
+    let long = format!("\"{}\"", "ä".repeat(201));
+    for (pointer, value, field) in [
+        ("/name", "\"\"", "name"),
+        ("/name", "\"  \"", "name"),
+        ("/name", "\"a\\nb\"", "name"),
+        ("/name", long.as_str(), "name"),
+        ("/budget_micros", "0", "budget_micros"),
+        ("/budget_micros", "-1", "budget_micros"),
+        ("/budget_micros", "1000000000000000", "budget_micros"),
+        ("/daily_budget_micros", "0", "daily_budget_micros"),
+        ("/flight_end_ms", "1000", "flight_end_ms"),
+        ("/flight_end_ms", "4102444800001", "flight_end_ms"),
+        ("/flight_start_ms", "-1", "flight_start_ms"),
+        ("/currency", "\"EURO\"", "currency"),
+        ("/currency", "\"€\"", "currency"),
+    ] {
+        let doc: CampaignDoc = with(CAMPAIGN, pointer, value).unwrap();
+        assert_eq!(broken(doc.check()), [field], "{pointer} = {value}");
+    }
+}
+
+#[test]
+fn line_items_that_break_a_rule_are_refused() {
+    let deals = r#"{"type":"open_only","ids":["x"]}"#;
+    let sizes = r#"{"sizes":{"include":["300x250","0x1"]}}"#;
+    for (pointer, value, field) in [
+        (
+            "/bid",
+            r#"{"type":"cpa","amount_micros":0}"#,
+            "bid.amount_micros",
+        ),
+        ("/max_bid_cpm_micros", "0", "max_bid_cpm_micros"),
+        ("/creative_ids", "[1,2,1]", "creative_ids"),
+        ("/deals", r#"{"type":"only"}"#, "deals.ids"),
+        ("/deals", deals, "deals.ids"),
+        ("/deals", r#"{"type":"only","ids":[" x"]}"#, "deals.ids[0]"),
+        (
+            "/frequency_caps",
+            r#"[{"impressions":0,"window_s":60}]"#,
+            "frequency_caps[0]",
+        ),
+        (
+            "/frequency_caps",
+            r#"[{"impressions":1,"window_s":0}]"#,
+            "frequency_caps[0]",
+        ),
+        (
+            "/targeting",
+            r#"{"countries":{"include":["DE"]}}"#,
+            "targeting.countries.include[0]",
+        ),
+        (
+            "/targeting",
+            r#"{"countries":{"exclude":["deu"]}}"#,
+            "targeting.countries.exclude[0]",
+        ),
+        (
+            "/targeting",
+            r#"{"regions":{"include":["USA"]}}"#,
+            "targeting.regions.include[0]",
+        ),
+        (
+            "/targeting",
+            r#"{"hours":{"include":[168]}}"#,
+            "targeting.hours.include[0]",
+        ),
+        ("/targeting", sizes, "targeting.sizes.include[1]"),
+        (
+            "/targeting",
+            r#"{"sites":{"include":["http://a.b"]}}"#,
+            "targeting.sites.include[0]",
+        ),
+        (
+            "/targeting",
+            r#"{"exchanges":{"include":["A b"]}}"#,
+            "targeting.exchanges.include[0]",
+        ),
+        (
+            "/targeting",
+            r#"{"segments":{"include":[""]}}"#,
+            "targeting.segments.include[0]",
+        ),
+    ] {
+        let doc: LineItemDoc = with(LINE_ITEM, pointer, value).unwrap();
+        assert_eq!(broken(doc.check()), [field], "{pointer} = {value}");
+    }
+    let mut long: LineItemDoc = serde_json::from_str(LINE_ITEM).unwrap();
+    long.targeting.hours.include = vec![1; domain::limits::TARGETING_LIST_MAX + 1];
+    assert_eq!(broken(long.check()), ["targeting.hours.include"]);
+}
+
+#[test]
+fn creatives_that_break_a_rule_are_refused() {
+    let html = format!("\"{}\"", "x".repeat(domain::limits::MARKUP_BYTES_MAX + 1));
+    let media = r#"{"type":"video","url":"https://a.com/v","mime":"audio/mp3","duration_s":0,"bitrate_kbps":0}"#;
+    let native = r#"{"type":"native","title":"","sponsored":"S","image":{"url":"http://a.com/i","size":"1x1"},
+        "icon":{"url":"https://a.com/i","size":"1"}}"#;
+    for (pointer, value, fields) in [
+        ("/click_url", "\"/relative\"", &["click_url"][..]),
+        ("/click_url", "\"javascript:alert(1)\"", &["click_url"]),
+        ("/click_url", "\"https://\"", &["click_url"]),
+        ("/click_url", "\"https://user@example.com\"", &["click_url"]),
+        ("/click_url", "\"https://example.com/a b\"", &["click_url"]),
+        ("/click_url", "\"https://example.com:0/\"", &["click_url"]),
+        ("/adomain", "\"Example.com\"", &["adomain"]),
+        ("/adomain", "\"https://example.com\"", &["adomain"]),
+        ("/adomain", "\"localhost\"", &["adomain"]),
+        ("/language", "\"EN\"", &["language"]),
+        ("/categories", "[\"IAB\"]", &["categories[0]"]),
+        ("/attributes", "[0]", &["attributes[0]"]),
+        ("/format/size", "\"300x\"", &["format.size"]),
+        ("/format/size", "\"300x10001\"", &["format.size"]),
+        ("/format/size", "\"+3x1\"", &["format.size"]),
+        (
+            "/format/image_url",
+            "\"http://a.com/i\"",
+            &["format.image_url"],
+        ),
+        ("/format/image_url", "null", &["format.image_url"]),
+        ("/format/html", "\"<b>both</b>\"", &["format.image_url"]),
+        (
+            "/format",
+            &format!(r#"{{"type":"banner","size":"1x1","html":{html}}}"#),
+            &["format.html"],
+        ),
+        (
+            "/format",
+            r#"{"type":"banner","size":"1x1","html":" "}"#,
+            &["format.html"],
+        ),
+        (
+            "/format",
+            media,
+            &[
+                "format.mime",
+                "format.duration_s",
+                "format.bitrate_kbps",
+                "format.width",
+                "format.height",
+            ],
+        ),
+        (
+            "/format",
+            native,
+            &["format.title", "format.image.url", "format.icon.size"],
+        ),
+    ] {
+        let doc: CreativeDoc = with(CREATIVE, pointer, value).unwrap();
+        assert_eq!(broken(doc.check()), fields, "{pointer} = {value}");
+    }
+}
+
+#[test]
+fn unknown_fields_and_words_are_refused() {
+    for (pointer, value) in [("/budget", "1"), ("/status", "\"Active\""), ("/id", "-1")] {
+        with::<CampaignDoc>(CAMPAIGN, pointer, value).unwrap_err();
+    }
+    for (pointer, value) in [
+        ("/bid/amount", "1"),
+        ("/bid/type", "\"cpv\""),
+        ("/targeting", r#"{"country":{}}"#),
+        ("/targeting", r#"{"countries":{"includes":[]}}"#),
+        ("/targeting", r#"{"devices":{"include":["toaster"]}}"#),
+    ] {
+        with::<LineItemDoc>(LINE_ITEM, pointer, value).unwrap_err();
+    }
+    for (pointer, value) in [("/format/width", "1"), ("/format/type", "\"popup\"")] {
+        with::<CreativeDoc>(CREATIVE, pointer, value).unwrap_err();
+    }
+}
+
+#[test]
+fn words_read_back() {
+    for word in StatusWord::ALL {
+        assert_eq!(StatusWord::from_word(word.word()), Some(*word));
+    }
+    assert_eq!(
+        DeviceWord::from_word("out_of_home"),
+        Some(DeviceWord::OutOfHome)
+    );
+    assert_eq!(serde_json::to_string(&OsWord::TvOs).unwrap(), "\"tvos\"");
+    assert_eq!(OsWord::from_word("TvOs"), None);
+}

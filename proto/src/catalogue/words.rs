@@ -1,0 +1,219 @@
+//! The closed lists of words that documents use for the domain's enums.
+
+use domain::campaign::{Goal, Plan, Status};
+use domain::targeting::{DeviceKind, Inventory, Os};
+use serde::{Deserialize, Serialize};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $variant:ident = $word:tt,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+        pub enum $name {
+            $($(#[$about])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            /// Every word, in the order people expect.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word in documents.
+            pub fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+
+            /// The value of a word, as a form sends it.
+            pub fn from_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|known| known.word() == word)
+            }
+        }
+    };
+}
+
+macro_rules! mirrors {
+    ($name:ident, $domain:ident { $($variant:ident),+ $(,)? }) => {
+        impl From<$domain> for $name {
+            fn from(value: $domain) -> Self {
+                match value {
+                    $($domain::$variant => Self::$variant,)+
+                }
+            }
+        }
+
+        impl From<$name> for $domain {
+            fn from(word: $name) -> Self {
+                match word {
+                    $($name::$variant => Self::$variant,)+
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// Whether something may deliver.
+    #[derive(Default)]
+    StatusWord {
+        /// Never delivers until activated.
+        Draft = "draft",
+        /// Delivers inside its flight and budget.
+        #[default]
+        Active = "active",
+        /// Stopped by a person.
+        Paused = "paused",
+        /// Kept for its reports only.
+        Archived = "archived",
+    }
+}
+mirrors!(
+    StatusWord,
+    Status {
+        Draft,
+        Active,
+        Paused,
+        Archived
+    }
+);
+
+words! {
+    /// How a campaign's money is spread over its flight.
+    #[derive(Default)]
+    PlanWord {
+        /// The same money in every slot.
+        #[default]
+        Even = "even",
+        /// As fast as supply allows.
+        Asap = "asap",
+        /// A little ahead of even.
+        Ahead = "ahead",
+        /// In proportion to the campaign's own eligible traffic.
+        Traffic = "traffic",
+    }
+}
+mirrors!(
+    PlanWord,
+    Plan {
+        Even,
+        Asap,
+        Ahead,
+        Traffic
+    }
+);
+
+words! {
+    /// What the advertiser counts as success.
+    #[derive(Default)]
+    GoalWord {
+        /// Seen impressions.
+        #[default]
+        Impressions = "impressions",
+        /// Clicks.
+        Clicks = "clicks",
+        /// Conversions after a click or view.
+        Conversions = "conversions",
+    }
+}
+mirrors!(
+    GoalWord,
+    Goal {
+        Impressions,
+        Clicks,
+        Conversions
+    }
+);
+
+words! {
+    /// What a line item pays for.
+    BidWord {
+        /// A fixed price per thousand impressions.
+        Cpm = "cpm",
+        /// The value of one click.
+        Cpc = "cpc",
+        /// The value of one conversion.
+        Cpa = "cpa",
+    }
+}
+
+words! {
+    /// Which deals a line item buys.
+    #[derive(Default)]
+    DealsWord {
+        /// The open auction only.
+        #[default]
+        OpenOnly = "open_only",
+        /// The open auction and any deal that is offered.
+        OpenAndAnyDeal = "open_and_any_deal",
+        /// Only the deals in `ids`.
+        Only = "only",
+    }
+}
+
+words! {
+    /// The kind of device.
+    DeviceWord {
+        /// A phone.
+        Phone = "phone",
+        /// A tablet.
+        Tablet = "tablet",
+        /// A personal computer.
+        Desktop = "desktop",
+        /// A television, a set-top box or a connected device.
+        Tv = "tv",
+        /// A screen in a public place.
+        OutOfHome = "out_of_home",
+    }
+}
+mirrors!(
+    DeviceWord,
+    DeviceKind {
+        Phone,
+        Tablet,
+        Desktop,
+        Tv,
+        OutOfHome
+    }
+);
+
+words! {
+    /// The operating system family.
+    OsWord {
+        /// Google's Android.
+        Android = "android",
+        /// Apple's iOS and iPadOS.
+        Ios = "ios",
+        /// Microsoft Windows.
+        Windows = "windows",
+        /// Apple's macOS.
+        MacOs = "macos",
+        /// Any other Linux, ChromeOS included.
+        Linux = "linux",
+        /// A television's system.
+        TvOs = "tvos",
+    }
+}
+mirrors!(
+    OsWord,
+    Os {
+        Android,
+        Ios,
+        Windows,
+        MacOs,
+        Linux,
+        TvOs
+    }
+);
+
+words! {
+    /// Where the ad is shown.
+    InventoryWord {
+        /// A web page.
+        Site = "site",
+        /// An app.
+        App = "app",
+        /// A screen in a public place.
+        Dooh = "dooh",
+    }
+}
+mirrors!(InventoryWord, Inventory { Site, App, Dooh });
