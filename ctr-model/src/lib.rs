@@ -1,1 +1,18 @@
 //! Click and conversion prediction: features, model, training, evaluation, files.
+//!
+//! The bidder computes [`feature::RequestHalf`] once per request and asks [`Model::predict`] for every
+//! candidate; the updater feeds the logged [`Features`] to a [`Trainer`] and publishes what
+//! [`Trainer::model`] returns. Both sides share one feature list, one scoring function and one file
+//! format, so that what is served is what was trained.
+
+pub mod feature;
+pub mod file;
+pub mod metrics;
+pub mod model;
+pub mod train;
+mod weights;
+
+pub use feature::{CreativeFeatures, Features, RequestFeatures, RequestHalf};
+pub use file::ModelError;
+pub use model::{Evaluation, Model, Prediction};
+pub use train::Trainer;
