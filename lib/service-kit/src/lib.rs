@@ -1,1 +1,16 @@
 //! How any of our servers lives: start, serve, observe, stop.
+//!
+//! [`listen`] binds, [`serve`] answers on one runtime per core, [`body`] reads what was sent within bounds,
+//! [`admin`] shows how it goes, [`drain`] ends it without losing a request. Nothing here knows what is served.
+
+pub mod admin;
+pub mod body;
+mod connection;
+pub mod drain;
+pub mod listen;
+pub mod metrics;
+pub mod serve;
+pub mod telemetry;
+
+pub use drain::Shutdown;
+pub use serve::{ServeError, Server, ServerLimits, ServerOptions, run_cores};

@@ -1,0 +1,167 @@
+//! Reading a request's body within a limit of bytes and time, and unpacking gzip within the same limit.
+
+use std::io::{Cursor, Read};
+use std::time::Duration;
+
+use bytes::Bytes;
+use flate2::bufread::GzDecoder;
+use http_body_util::BodyExt;
+use hyper::body::Body;
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
+
+/// Why a body was not read; the caller maps it to a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// It did not arrive in time: 408.
+    #[error("body did not arrive in time")]
+    Timeout,
+    /// It is over the limit, packed or unpacked: 413.
+    #[error("body is over the limit")]
+    TooLarge,
+    /// The connection broke, or the gzip stream is damaged: 400.
+    #[error("body is incomplete or damaged")]
+    Broken,
+    /// An encoding other than gzip: 415.
+    #[error("content encoding is not supported")]
+    Encoding,
+}
+
+impl BodyError {
+    /// The HTTP status for it.
+    pub fn status(self) -> hyper::StatusCode {
+        match self {
+            Self::Timeout => hyper::StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge => hyper::StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Broken => hyper::StatusCode::BAD_REQUEST,
+            Self::Encoding => hyper::StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        }
+    }
+}
+
+/// How much and how long.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyLimits {
+    /// Most bytes, as sent and again when unpacked.
+    pub bytes_max: usize,
+    /// From the call until the last byte.
+    pub timeout: Duration,
+}
+
+/// Buffers for bodies, kept between requests so that a warm one allocates nothing.
+#[derive(Debug)]
+pub struct BodyReader {
+    raw: Vec<u8>,
+    unpacked: Vec<u8>,
+    gzip: GzDecoder<Cursor<Vec<u8>>>,
+}
+
+impl Default for BodyReader {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl BodyReader {
+    /// Empty buffers; they grow to what is read and stay.
+    pub fn new() -> Self {
+        Self {
+            raw: Vec::new(),
+            unpacked: Vec::new(),
+            gzip: GzDecoder::new(Cursor::new(Vec::new())),
+        }
+    }
+
+    /// Reads the whole body and unpacks it if it is gzip. Gives the buffer mutably: parsers work in place.
+    ///
+    /// # Errors
+    /// One of `BodyError`; a declared length over the limit is refused before a byte is read.
+    pub async fn read<B>(
+        &mut self,
+        headers: &HeaderMap,
+        body: B,
+        limits: BodyLimits,
+    ) -> Result<&mut Vec<u8>, BodyError>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let packed = is_gzip(headers)?;
+        let declared = declared_length(headers);
+        if declared.is_some_and(|bytes| bytes > limits.bytes_max as u64) {
+            return Err(BodyError::TooLarge);
+        }
+        read_bounded(body, limits, &mut self.raw).await?;
+        if !packed {
+            return Ok(&mut self.raw);
+        }
+        self.unpack(limits.bytes_max)?;
+        Ok(&mut self.unpacked)
+    }
+
+    fn unpack(&mut self, bytes_max: usize) -> Result<(), BodyError> {
+        let packed = Cursor::new(std::mem::take(&mut self.raw));
+        // What comes back is the buffer of the body before, to be filled next time.
+        self.raw = self.gzip.reset(packed).into_inner();
+        self.unpacked.clear();
+        let limit = bytes_max as u64 + 1;
+        let mut bounded = Read::take(&mut self.gzip, limit);
+        let read = bounded.read_to_end(&mut self.unpacked);
+        let read = read.map_err(|_| BodyError::Broken)?;
+        if read > bytes_max {
+            return Err(BodyError::TooLarge);
+        }
+        Ok(())
+    }
+}
+
+fn is_gzip(headers: &HeaderMap) -> Result<bool, BodyError> {
+    let Some(encoding) = headers.get(CONTENT_ENCODING) else {
+        return Ok(false);
+    };
+    let encoding = encoding.as_bytes().trim_ascii();
+    if encoding.eq_ignore_ascii_case(b"gzip") || encoding.eq_ignore_ascii_case(b"x-gzip") {
+        Ok(true)
+    } else if encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity") {
+        Ok(false)
+    } else {
+        Err(BodyError::Encoding)
+    }
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Reads `body` into `into`, which is emptied first.
+///
+/// # Errors
+/// `Timeout`, `TooLarge` or `Broken`.
+pub async fn read_bounded<B>(
+    mut body: B,
+    limits: BodyLimits,
+    into: &mut Vec<u8>,
+) -> Result<(), BodyError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    into.clear();
+    let whole = async {
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| BodyError::Broken)?;
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            if into.len() + data.len() > limits.bytes_max {
+                return Err(BodyError::TooLarge);
+            }
+            into.extend_from_slice(&data);
+        }
+        Ok(())
+    };
+    match tokio::time::timeout(limits.timeout, whole).await {
+        Ok(read) => read,
+        Err(_) => Err(BodyError::Timeout),
+    }
+}
+
+#[cfg(test)]
+mod tests;
