@@ -39,8 +39,14 @@ impl Table {
     }
 }
 
+/// Longest key, in bytes: the longest are a user's id and a sequence number.
+pub const KEY_BYTES_MAX: usize = 1024;
+
 /// One key's bytes before or after a change; `None` is absent.
 pub type Value = Option<Vec<u8>>;
+
+/// Keys with their bytes, in key order.
+pub type Records = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Changes that all happen or none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,6 +72,21 @@ impl Batch {
     pub fn expect(&mut self, table: Table, key: impl Into<Vec<u8>>, value: Value) {
         self.expect.push((table, key.into(), value));
     }
+
+    /// Whether every key that changes has a length that all stores keep.
+    ///
+    /// # Errors
+    /// `Invalid` for an empty key or one over `KEY_BYTES_MAX`.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let fits = |key: &[u8]| (1..=KEY_BYTES_MAX).contains(&key.len());
+        if self.changes.iter().all(|(_, key, _)| fits(key)) {
+            return Ok(());
+        }
+        Err(StoreError::Invalid {
+            field: "key",
+            rule: format!("must have 1 to {KEY_BYTES_MAX} bytes"),
+        })
+    }
 }
 
 /// Keyed state. A committed batch survives the process being killed at any instant, whole.
@@ -86,11 +107,12 @@ pub trait KeyedStore: Send + Sync {
         prefix: &[u8],
         from: &[u8],
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError>;
+    ) -> Result<Records, StoreError>;
 
     /// Applies a batch atomically and durably.
     ///
     /// # Errors
-    /// `Conflict` when an expectation does not hold; nothing is changed then.
+    /// `Conflict` when an expectation does not hold, `Invalid` for a key of a wrong length; nothing is changed
+    /// then. After `Storage` the batch may or may not be there: read again.
     fn commit(&self, batch: Batch) -> Result<(), StoreError>;
 }

@@ -1,1 +1,15 @@
-//! memory
+//! Every store in memory, for tests and simulation: deterministic, and shared by its clones.
+
+mod campaign;
+mod keyed;
+mod report;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+mod user;
+
+pub use campaign::MemoryCampaigns;
+pub use keyed::MemoryKeyed;
+pub use report::MemoryReports;
+pub use snapshot::MemorySnapshots;
+pub use user::MemoryUsers;

@@ -19,4 +19,17 @@ impl Offsets {
     pub fn advance(&mut self, topic: &str, partition: u32, next: u64) {
         self.0.insert((topic.to_owned(), partition), next);
     }
+
+    /// Whether some partition of `later` lies before what is noted here.
+    pub fn is_ahead_of(&self, later: &Self) -> bool {
+        let noted =
+            |(partition, next): (_, &u64)| self.0.get(partition).is_some_and(|at| at > next);
+        later.0.iter().any(noted)
+    }
+
+    /// Takes over every partition of `later`.
+    pub fn merge(&mut self, later: &Self) {
+        self.0
+            .extend(later.0.iter().map(|(key, next)| (key.clone(), *next)));
+    }
 }

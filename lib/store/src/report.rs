@@ -33,12 +33,27 @@ pub struct ReportFilter {
     pub line_item: Option<LineItemId>,
 }
 
+impl ReportFilter {
+    /// Whether a minute lies inside.
+    pub fn has_minute(&self, minute: Minute) -> bool {
+        self.from.is_none_or(|from| from <= minute) && self.to.is_none_or(|to| minute < to)
+    }
+
+    /// Whether a row matches.
+    pub fn has(&self, key: &ReportKey) -> bool {
+        self.has_minute(key.minute)
+            && self.campaign.is_none_or(|id| id == key.campaign)
+            && self.line_item.is_none_or(|id| id == key.line_item)
+    }
+}
+
 /// Report tables.
 pub trait ReportStore: Send + Sync {
-    /// Adds a delta and stores its offsets in one transaction: both or neither.
+    /// Adds a delta and stores its offsets in one transaction: both or neither. Partitions that the delta
+    /// does not name keep theirs.
     ///
     /// # Errors
-    /// When the storage fails.
+    /// `Conflict` when an offset would go back: somebody applied those records already. `Storage`.
     fn apply(&self, delta: &ReportDelta) -> Result<(), StoreError>;
 
     /// How far each partition is in the reports.
@@ -78,7 +93,7 @@ pub trait ReportStore: Send + Sync {
     /// When the storage fails.
     fn minutes(&self, filter: &ReportFilter) -> Result<BTreeMap<Minute, Counters>, StoreError>;
 
-    /// Refusals by reason of one line item, all minutes that match.
+    /// Refusals by reason, all minutes and line items that match; `campaign` is not looked at.
     ///
     /// # Errors
     /// When the storage fails.

@@ -37,12 +37,39 @@ pub struct Session {
     pub expires_at: Timestamp,
 }
 
+impl User {
+    /// Whether the email can be told apart from every other.
+    ///
+    /// # Errors
+    /// `Invalid` for an email that is empty, longer than 254 bytes or not in lower case.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let sound = (1..=254).contains(&self.email.len())
+            && self.email == self.email.to_lowercase()
+            && !self.email.contains(char::is_whitespace);
+        if sound {
+            return Ok(());
+        }
+        Err(StoreError::Invalid {
+            field: "email",
+            rule: "must have 1 to 254 bytes, in lower case and without spaces".to_owned(),
+        })
+    }
+}
+
+/// What every store answers when an email is taken.
+pub fn email_taken() -> StoreError {
+    StoreError::Invalid {
+        field: "email",
+        rule: "must not be another user's".to_owned(),
+    }
+}
+
 /// Console users and sessions.
 pub trait UserStore: Send + Sync {
     /// Creates (id 0) or replaces a user; emails are unique.
     ///
     /// # Errors
-    /// `Invalid` when the email is taken; `NotFound`; `Storage`.
+    /// `Invalid` when the email is taken or not in lower case; `NotFound`; `Storage`.
     fn put_user(&self, user: &User) -> Result<u64, StoreError>;
 
     /// By email, lower case.
@@ -63,10 +90,10 @@ pub trait UserStore: Send + Sync {
     /// When the storage fails.
     fn count_users(&self) -> Result<u64, StoreError>;
 
-    /// Keeps a session.
+    /// Keeps a session, in place of one with the same hash.
     ///
     /// # Errors
-    /// When the storage fails.
+    /// `NotFound` for an unknown user; `Storage`.
     fn put_session(&self, session: &Session) -> Result<(), StoreError>;
 
     /// A session that has not expired at `now`.
@@ -76,7 +103,7 @@ pub trait UserStore: Send + Sync {
     fn session(&self, token_hash: &[u8; 32], now: Timestamp)
     -> Result<Option<Session>, StoreError>;
 
-    /// Ends a session; deletes those that expired before `now` too.
+    /// Ends a session; deletes those that have expired at `now` too.
     ///
     /// # Errors
     /// When the storage fails.
