@@ -6,6 +6,7 @@
 
 pub mod budget;
 pub mod campaign;
+mod codec;
 pub mod contract;
 pub mod keyed;
 pub mod memory;
@@ -13,6 +14,7 @@ pub mod offsets;
 pub mod profile;
 pub mod report;
 pub mod snapshot;
+pub mod state;
 pub mod user;
 
 /// What went wrong, and whose fault it is.

@@ -1,0 +1,32 @@
+//! The updater's knobs.
+
+/// How the updater follows the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// How much later than a newer bid's notice an older one may come and still be in order, in milliseconds.
+    pub lateness_ms: i64,
+    /// How long after its impression a bid without a click becomes a negative example, in milliseconds.
+    pub click_window_ms: i64,
+    /// How long after its click a click without a conversion becomes a negative example, in milliseconds.
+    pub conversion_window_ms: i64,
+    /// How often a new model is published, in milliseconds.
+    pub publish_every_ms: i64,
+    /// How often the learner's own state is saved, in milliseconds.
+    pub checkpoint_every_ms: i64,
+    /// Most bids that wait for their impression or click; the oldest give way.
+    pub pending_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            lateness_ms: 60_000,
+            click_window_ms: 10 * 60_000,
+            conversion_window_ms: 24 * 3_600_000,
+            publish_every_ms: 5_000,
+            checkpoint_every_ms: 30_000,
+            // About 200 bytes each.
+            pending_max: 500_000,
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Shuffled, repeated and late events, failing stores and crashes, against a plain model: every total exact, once.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::random::SplitMix64;
+use domain::{BidId, CampaignId, EventId, Micros, Timestamp};
+use event_log::memory::MemoryLog;
+use event_log::{EventLog, Record, Topic};
+use prost::Message;
+use proto::event::{self, BidRef, Billing, Click, IdKind, Impression, Kind, Win};
+use store::keyed::KeyedStore;
+use store::memory::{MemoryKeyed, MemoryReports, MemorySnapshots};
+use store::report::{ReportFilter, ReportStore};
+use updater::totals::Recount;
+use updater::{Config, Deps, Updater};
+
+const NOW: Timestamp = Timestamp(1_790_000_000_000);
+
+struct World {
+    log: MemoryLog,
+    keyed: MemoryKeyed,
+    reports: MemoryReports,
+    snapshots: MemorySnapshots,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            log: MemoryLog::new(1),
+            keyed: MemoryKeyed::new(),
+            reports: MemoryReports::new(),
+            snapshots: MemorySnapshots::new(),
+        }
+    }
+
+    fn updater(&self) -> Updater {
+        let deps = Deps {
+            log: Arc::new(self.log.clone()),
+            keyed: Arc::new(self.keyed.clone()),
+            reports: Arc::new(self.reports.clone()),
+            snapshots: Arc::new(self.snapshots.clone()),
+        };
+        Updater::open(
+            deps,
+            &Config {
+                checkpoint_every_ms: 3,
+                ..Config::default()
+            },
+            NOW,
+        )
+        .unwrap()
+    }
+
+    fn append(&self, topic: Topic, id: EventId, kind: Kind) {
+        let event = event::event(id, "test", NOW, kind);
+        let record = Record {
+            key: vec![1],
+            payload: event.encode_to_vec(),
+        };
+        self.log.append(
+            topic,
+            vec![record],
+            Box::new(|result| assert!(result.is_ok())),
+        );
+    }
+
+    fn accounts(&self) -> BTreeMap<CampaignId, pacing::Account> {
+        let keyed: Arc<dyn KeyedStore> = Arc::new(self.keyed.clone());
+        store::state::accounts(keyed.as_ref()).unwrap()
+    }
+}
+
+fn reference(n: u64) -> BidRef {
+    let mut bid = [0; 16];
+    bid[..8].copy_from_slice(&n.to_be_bytes());
+    BidRef {
+        bid_id: bid.to_vec(),
+        campaign: n % 3 + 1,
+        line_item: n % 5 + 1,
+        creative: 1,
+        exchange: "x".into(),
+        user: vec![u8::try_from(n % 7).unwrap() + 1; 16],
+        bid_at_ms: NOW.0 - 1_000,
+        price_cpm_micros: 5_000_000,
+        rate: 1_000_000,
+        hold_micros: 5_000,
+        hold_ms: 60_000,
+        ..BidRef::default()
+    }
+}
+
+fn drain(updater: &mut Updater, rng: &mut SplitMix64, crash: f64) -> bool {
+    let mut now = NOW;
+    loop {
+        now = now.plus_ms(1);
+        if rng.chance(crash) {
+            return false;
+        }
+        match updater.step(now, Duration::ZERO) {
+            Ok(true) | Err(_) => {}
+            Ok(false) => return true,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Expected {
+    spend: BTreeMap<CampaignId, Micros>,
+    impressions: u64,
+    clicks: u64,
+    wins: u64,
+    seen: BTreeSet<EventId>,
+}
+
+fn append_random(world: &World, rng: &mut SplitMix64, expected: &mut Expected) {
+    for _ in 0..200 {
+        let n = rng.below(80);
+        let (bid, part) = (reference(n), rng.below(4));
+        let id = |kind| event::event_id(BidId::from_slice(&bid.bid_id).unwrap(), kind, b"");
+        let campaign = bid.campaign_id();
+        match part {
+            0 => {
+                let id = id(IdKind::Billing);
+                let price = 1_000_000 + i64::try_from(n).unwrap() * 1_000;
+                if expected.seen.insert(id) {
+                    *expected.spend.entry(campaign).or_default() += Micros(price / 1_000);
+                }
+                let billing = Billing {
+                    r#ref: Some(bid),
+                    price_cpm_micros: price,
+                    price_missing: false,
+                };
+                world.append(Topic::Billing, id, Kind::Billing(billing));
+            }
+            1 => {
+                expected.wins += u64::from(expected.seen.insert(id(IdKind::Win)));
+                let win = Win {
+                    r#ref: Some(bid.clone()),
+                    price_cpm_micros: 1_000_000,
+                };
+                world.append(Topic::Billing, id(IdKind::Win), Kind::Win(win));
+            }
+            2 => {
+                expected.impressions += u64::from(expected.seen.insert(id(IdKind::Impression)));
+                let kind = Kind::Impression(Impression {
+                    r#ref: Some(bid.clone()),
+                });
+                world.append(Topic::UserEvents, id(IdKind::Impression), kind);
+            }
+            _ => {
+                expected.clicks += u64::from(expected.seen.insert(id(IdKind::Click)));
+                let kind = Kind::Click(Click {
+                    r#ref: Some(bid.clone()),
+                });
+                world.append(Topic::UserEvents, id(IdKind::Click), kind);
+            }
+        }
+    }
+}
+
+fn check(world: &World, expected: &Expected, seed: u64) {
+    let accounts = world.accounts();
+    let totals = world.reports.totals(&ReportFilter::default()).unwrap();
+    for (campaign, spend) in &expected.spend {
+        assert_eq!(
+            accounts[campaign].spent, *spend,
+            "seed {seed}: ledger of {campaign}"
+        );
+        assert_eq!(
+            totals[campaign].spend, *spend,
+            "seed {seed}: report of {campaign}"
+        );
+        let keyed: Arc<dyn KeyedStore> = Arc::new(world.keyed.clone());
+        let rows = store::state::ledger_rows(keyed.as_ref(), *campaign, 0, 10_000).unwrap();
+        let booked: Micros = rows.iter().map(|row| row.billed).sum();
+        assert_eq!(booked, *spend, "seed {seed}: rows of {campaign}");
+    }
+    let sum = |count: fn(&domain::report::Counters) -> i64| {
+        u64::try_from(totals.values().map(count).sum::<i64>()).unwrap()
+    };
+    assert_eq!(sum(|c| c.impressions), expected.impressions, "seed {seed}");
+    assert_eq!(sum(|c| c.clicks), expected.clicks, "seed {seed}");
+    assert_eq!(sum(|c| c.wins), expected.wins, "seed {seed}");
+}
+
+#[test]
+fn totals_are_exact_through_repeats_crashes_and_failing_stores() {
+    for seed in 0..60 {
+        let mut rng = SplitMix64::new(seed);
+        let (world, mut expected) = (World::new(), Expected::default());
+        for _ in 0..4 {
+            append_random(&world, &mut rng, &mut expected);
+            if rng.chance(0.5) {
+                world
+                    .keyed
+                    .fail_commits(u32::try_from(rng.below(3)).unwrap());
+            }
+            // Crashes at random steps, each followed by a start from what the stores have.
+            while !drain(&mut world.updater(), &mut rng, 0.2) {}
+        }
+        assert!(drain(&mut world.updater(), &mut rng, 0.0));
+        check(&world, &expected, seed);
+    }
+}
+
+#[test]
+fn a_recount_of_the_log_agrees_with_the_ledger() {
+    let mut rng = SplitMix64::new(99);
+    let (world, mut expected) = (World::new(), Expected::default());
+    append_random(&world, &mut rng, &mut expected);
+    assert!(drain(&mut world.updater(), &mut rng, 0.0));
+    let mut recount = Recount::default();
+    for topic in [Topic::Billing, Topic::UserEvents] {
+        let partition = event_log::Partition { topic, index: 0 };
+        for record in world.log.read(partition, 0, usize::MAX).unwrap() {
+            recount.add(&record.payload);
+        }
+    }
+    recount.add(b"not an event");
+    assert_eq!((&recount.billed, recount.damaged), (&expected.spend, 1));
+    assert_eq!(recount.events, expected.seen.len() as u64);
+    assert!(expected.seen.iter().all(|id| recount.contains(*id)));
+}
