@@ -1,1 +1,35 @@
 //! OpenRTB 2.x: the request parsed leniently and borrowed, the response written into a reused buffer.
+//!
+//! One rule for odd input: a field of another type than the specification's is absent, a key met
+//! twice takes its last value. What protects people or money is stricter: an unreadable privacy
+//! flag counts as set, signals met twice (2.6 place, `ext` place, duplicate keys) take the stricter
+//! value, and an unreadable or repeated floor refuses the impression.
+
+pub mod device;
+pub mod floor;
+pub mod imp;
+pub mod inventory;
+mod json;
+pub mod markup;
+pub mod native;
+pub mod regs;
+pub mod request;
+pub mod response;
+pub mod slot;
+pub mod source;
+pub mod user;
+
+pub use device::{ClientHints, Device, Geo};
+pub use floor::{Amount, DurationFloor, Floor};
+pub use imp::{Deal, Imp, Pmp};
+pub use inventory::{App, Dooh, Publisher, Site};
+pub use native::{AssetKind, EventTracker, NativeAsset, NativeRequest, NativeSlot, NativeSource};
+pub use regs::{Regs, Signal};
+pub use request::{BidRequest, RequestError, parse};
+pub use response::{Bid, MarkupType, ResponseHead, no_bid, write_response};
+pub use slot::{BannerSlot, FlexSize, MediaSlot};
+pub use source::{SupplyChain, SupplyChainNode};
+pub use user::{Eid, Uid, User, UserData};
+
+/// Text of a request: borrowed where it was a string, owned where it was a number.
+pub type Text<'a> = std::borrow::Cow<'a, str>;

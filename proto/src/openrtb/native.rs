@@ -1,0 +1,244 @@
+//! A native slot and the markup request inside it, in the forms of Native 1.0 to 1.2.
+
+use std::borrow::Cow;
+
+use super::json::{Json, with_root};
+use super::{RequestError, Text};
+
+/// Most assets read of one native request; layouts have under ten.
+const ASSETS_MAX: usize = 64;
+
+/// A slot for a native ad.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NativeSlot<'a> {
+    /// The markup request, as it was sent.
+    pub request: NativeSource<'a>,
+    /// Its version, such as `1.2`.
+    pub ver: Option<Text<'a>>,
+    /// Supported API frameworks; none when empty.
+    pub api: Vec<u32>,
+    /// Blocked creative attributes.
+    pub battr: Vec<u32>,
+}
+
+/// How the markup request was sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum NativeSource<'a> {
+    /// Not at all.
+    #[default]
+    Absent,
+    /// As JSON in a string, which is what the specification says; parsed when somebody asks.
+    Text(&'a str),
+    /// As an object, already read.
+    Read(Box<NativeRequest>),
+}
+
+/// What the publisher's layout wants.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NativeRequest {
+    /// The wanted parts.
+    pub assets: Vec<NativeAsset>,
+    /// Which events may be tracked and how; empty before 1.2.
+    pub eventtrackers: Vec<EventTracker>,
+    /// Whether the answer goes into a `native` object: version 1.0.
+    pub wrapped: bool,
+    /// The `ver` of the answer: the version asked for, `1.2` when not stated.
+    pub version: String,
+}
+
+/// One wanted part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NativeAsset {
+    /// Echoed in the answer.
+    pub id: i64,
+    /// Whether an answer without it is useless; set also when unreadable.
+    pub required: bool,
+    /// What it is.
+    pub kind: AssetKind,
+}
+
+/// What kind of part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AssetKind {
+    /// A headline.
+    Title {
+        /// Most characters; no limit when not stated.
+        len: Option<u32>,
+    },
+    /// A picture.
+    Image {
+        /// 1 icon, 2 logo (old), 3 large.
+        kind: Option<u32>,
+        /// Exact width.
+        w: Option<u32>,
+        /// Exact height.
+        h: Option<u32>,
+        /// Least width.
+        wmin: Option<u32>,
+        /// Least height.
+        hmin: Option<u32>,
+        /// Allowed MIME types; any when empty.
+        mimes: Vec<String>,
+    },
+    /// A text of a kind.
+    Data {
+        /// 1 sponsored by, 2 description, 12 call to action, others of the Native list.
+        kind: Option<u32>,
+        /// Most characters; no limit when not stated.
+        len: Option<u32>,
+    },
+    /// A video, or something newer, or a part without a readable id.
+    Other,
+}
+
+/// An event that may be tracked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventTracker {
+    /// 1 impression, 2 half in view for 1 s, 3 all in view, 4 video half in view for 2 s.
+    pub event: u32,
+    /// 1 image, 2 JavaScript.
+    pub methods: Vec<u32>,
+}
+
+impl<'a> NativeSlot<'a> {
+    pub(super) fn read(value: Json<'_, 'a>) -> Option<Self> {
+        let mut slot = Self::default();
+        let mut request = None;
+        for (key, value) in value.object()? {
+            match key {
+                "request" => request = Some(value),
+                "ver" => slot.ver = value.text(),
+                "api" => slot.api = value.u32s(),
+                "battr" => slot.battr = value.u32s(),
+                _ => {}
+            }
+        }
+        slot.request = match request.map(|request| (request.string(), request)) {
+            Some((Some(text), _)) if !text.is_empty() => NativeSource::Text(text),
+            Some((None, object)) => NativeRequest::read(object, slot.ver.as_deref())
+                .map_or(NativeSource::Absent, |r| NativeSource::Read(Box::new(r))),
+            _ => NativeSource::Absent,
+        };
+        Some(slot)
+    }
+
+    /// The markup request.
+    ///
+    /// # Errors
+    /// `Invalid` when there is none or it is no object, else why its text cannot be parsed.
+    pub fn parsed(&self) -> Result<Cow<'_, NativeRequest>, RequestError> {
+        let missing = RequestError::Invalid {
+            field: "native.request",
+        };
+        match &self.request {
+            NativeSource::Absent => Err(missing),
+            NativeSource::Read(request) => Ok(Cow::Borrowed(request)),
+            NativeSource::Text(text) => {
+                let mut bytes = text.as_bytes().to_vec();
+                with_root(&mut bytes, |root| {
+                    NativeRequest::read(root, self.ver.as_deref()).ok_or(missing)
+                })
+                .map(Cow::Owned)
+            }
+        }
+    }
+}
+
+impl NativeRequest {
+    fn read(value: Json<'_, '_>, slot_version: Option<&str>) -> Option<Self> {
+        let inner = value.get("native").filter(|inner| !inner.is_null());
+        let mut request = Self::default();
+        let mut version = None;
+        for (key, value) in inner.unwrap_or(value).object()? {
+            match key {
+                "ver" => version = value.text(),
+                "assets" => {
+                    let assets = value.items().take(ASSETS_MAX);
+                    request.assets = assets.filter_map(NativeAsset::read).collect();
+                }
+                "eventtrackers" => {
+                    let trackers = value.items().take(ASSETS_MAX);
+                    request.eventtrackers = trackers.filter_map(EventTracker::read).collect();
+                }
+                _ => {}
+            }
+        }
+        let version = version.as_deref().or(slot_version);
+        request.wrapped = match version {
+            Some(version) => matches!(version, "1" | "0") || version.starts_with("1.0"),
+            None => inner.is_some(),
+        };
+        let default = if request.wrapped { "1.0" } else { "1.2" };
+        request.version = version.map_or(default, answer_version).to_owned();
+        Some(request)
+    }
+}
+
+/// The closest version that an answer can name.
+fn answer_version(asked: &str) -> &'static str {
+    match asked {
+        "1" | "0" => "1.0",
+        _ if asked.starts_with("1.0") => "1.0",
+        _ if asked.starts_with("1.1") => "1.1",
+        _ => "1.2",
+    }
+}
+
+impl NativeAsset {
+    fn read(value: Json<'_, '_>) -> Option<Self> {
+        let mut asset = Self {
+            id: 0,
+            required: false,
+            kind: AssetKind::Other,
+        };
+        let mut id = None;
+        for (key, value) in value.object()? {
+            match key {
+                "id" => id = value.int(),
+                "required" => asset.required = value.privacy_flag().unwrap_or(false),
+                "title" | "img" | "data" if value.object().is_some() => {
+                    asset.kind = AssetKind::read(key, value);
+                }
+                _ => {}
+            }
+        }
+        match id {
+            Some(id) => asset.id = id,
+            None => asset.kind = AssetKind::Other,
+        }
+        Some(asset)
+    }
+}
+
+impl AssetKind {
+    fn read(key: &str, value: Json<'_, '_>) -> Self {
+        let field = |key| value.get(key).and_then(Json::u32);
+        match key {
+            "title" => Self::Title { len: field("len") },
+            "data" => Self::Data {
+                kind: field("type"),
+                len: field("len"),
+            },
+            _ => Self::Image {
+                kind: field("type"),
+                w: field("w"),
+                h: field("h"),
+                wmin: field("wmin"),
+                hmin: field("hmin"),
+                mimes: value
+                    .get("mimes")
+                    .map(|mimes| mimes.texts().into_iter().map(Cow::into_owned).collect())
+                    .unwrap_or_default(),
+            },
+        }
+    }
+}
+
+impl EventTracker {
+    fn read(value: Json<'_, '_>) -> Option<Self> {
+        Some(Self {
+            event: value.get("event")?.u32()?,
+            methods: value.get("methods").map(Json::u32s).unwrap_or_default(),
+        })
+    }
+}

@@ -1,0 +1,191 @@
+//! The bid request: its top level, and `parse`, the only way in.
+
+use domain::limits::REQUEST_IMPS_MAX;
+use domain::money::Currency;
+
+use super::json::{Json, with_root};
+use super::{App, Device, Dooh, Imp, Regs, Site, SupplyChain, Text, User};
+
+/// Why bytes are not a request that can be decided. The caller is at fault; a retry cannot help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// More bytes than `domain::limits::REQUEST_BODY_BYTES_MAX`.
+    #[error("body of {bytes} bytes is too large")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// Nested deeper than `domain::limits::REQUEST_DEPTH_MAX`.
+    #[error("brackets nest too deep")]
+    TooDeep,
+    /// Not JSON, or not UTF-8.
+    #[error("malformed JSON near byte {at_byte}")]
+    Malformed {
+        /// About where.
+        at_byte: usize,
+    },
+    /// JSON, but without a field that OpenRTB requires.
+    #[error("required field {field} is missing")]
+    Invalid {
+        /// Which one.
+        field: &'static str,
+    },
+}
+
+/// A bid request: the fields a buyer needs, the rest is skipped. An empty list means "not stated"
+/// unless a field says otherwise.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BidRequest<'a> {
+    /// Of the auction; echoed in the response.
+    pub id: Text<'a>,
+    /// The offered slots, at least one and at most `REQUEST_IMPS_MAX`; those without an id cannot
+    /// be answered and are left out.
+    pub imps: Vec<Imp<'a>>,
+    /// Where the slots are, when on a web page.
+    pub site: Option<Site<'a>>,
+    /// Where the slots are, when in an app.
+    pub app: Option<App<'a>>,
+    /// Where the slots are, when on a screen in a public place.
+    pub dooh: Option<Dooh<'a>>,
+    /// The device; empty when not sent.
+    pub device: Device<'a>,
+    /// The user; empty when not sent.
+    pub user: User<'a>,
+    /// Privacy law; merged from the 2.6 and the `ext` place.
+    pub regs: Regs<'a>,
+    /// Who resold the request, merged from `source`, `source.ext` and `ext`.
+    pub schain: Option<SupplyChain<'a>>,
+    /// Auction type: 1 first price, 2 second price, 500 and above the exchange's own. 2 when not
+    /// stated; 1, the dearer one to win, when stated but unreadable.
+    pub at: u32,
+    /// Milliseconds for the whole answer, network included.
+    pub tmax_ms: Option<u32>,
+    /// Currencies that may be bid; `None` when not stated, which by convention is USD. A list
+    /// without any readable code allows none.
+    pub cur: Option<Vec<Currency>>,
+    /// Seats that may bid.
+    pub wseat: Vec<Text<'a>>,
+    /// Seats that may not.
+    pub bseat: Vec<Text<'a>>,
+    /// Blocked categories, in `cattax`.
+    pub bcat: Vec<Text<'a>>,
+    /// Allowed categories, in `cattax`.
+    pub acat: Vec<Text<'a>>,
+    /// Category taxonomy of `bcat` and `acat`; 1, IAB Content Taxonomy 1.0, when not stated.
+    pub cattax: u32,
+    /// Blocked advertiser domains.
+    pub badv: Vec<Text<'a>>,
+    /// Blocked app store ids.
+    pub bapp: Vec<Text<'a>>,
+    /// Allowed languages of a creative, ISO 639-1.
+    pub wlang: Vec<Text<'a>>,
+    /// A test: it is not billable.
+    pub test: bool,
+    /// Whether all imps of the page are in this request.
+    pub allimps: bool,
+}
+
+/// Reads a request out of `body`, which is used as scratch space.
+///
+/// # Errors
+/// See [`RequestError`].
+pub fn parse(body: &mut [u8]) -> Result<BidRequest<'_>, RequestError> {
+    with_root(body, BidRequest::read)
+}
+
+impl<'a> BidRequest<'a> {
+    /// Whether a bid in `currency` is allowed.
+    pub fn allows_currency(&self, currency: Currency) -> bool {
+        match &self.cur {
+            Some(list) => list.contains(&currency),
+            None => currency == Currency::USD,
+        }
+    }
+
+    /// The publisher of the site, app or screen.
+    pub fn publisher(&self) -> Option<&super::Publisher<'a>> {
+        let site = self.site.as_ref().map(|site| &site.publisher);
+        let app = self.app.as_ref().map(|app| &app.publisher);
+        let dooh = self.dooh.as_ref().map(|dooh| &dooh.publisher);
+        site.or(app).or(dooh)
+    }
+
+    fn read(root: Json<'_, 'a>) -> Result<Self, RequestError> {
+        let fields = root.object().ok_or(RequestError::Invalid { field: "id" })?;
+        let mut request = Self {
+            at: 2,
+            cattax: 1,
+            ..Self::default()
+        };
+        for (key, value) in fields {
+            request.read_object(key, value);
+            request.read_rule(key, value);
+        }
+        match () {
+            () if request.id.is_empty() => Err(RequestError::Invalid { field: "id" }),
+            () if request.imps.is_empty() => Err(RequestError::Invalid { field: "imp" }),
+            () => Ok(request),
+        }
+    }
+
+    fn read_object(&mut self, key: &str, value: Json<'_, 'a>) {
+        match key {
+            "id" => self.id = value.text().unwrap_or_default(),
+            "imp" => {
+                let imps = value.items().filter_map(Imp::read);
+                self.imps = imps.take(REQUEST_IMPS_MAX).collect();
+            }
+            "site" => self.site = Site::read(value),
+            "app" => self.app = App::read(value),
+            "dooh" => self.dooh = Dooh::read(value),
+            "device" => self.device.read(value),
+            "user" => self.user.read(value),
+            "regs" => self.regs.read(value),
+            "source" => {
+                let ext = value.get("ext").and_then(|ext| ext.get("schain"));
+                for schain in value.get("schain").into_iter().chain(ext) {
+                    SupplyChain::merge(&mut self.schain, schain);
+                }
+            }
+            "ext" => {
+                if let Some(schain) = value.get("schain") {
+                    SupplyChain::merge(&mut self.schain, schain);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn read_rule(&mut self, key: &str, value: Json<'_, 'a>) {
+        match key {
+            "at" if !value.is_null() => self.at = value.u32().unwrap_or(1),
+            "tmax" => self.tmax_ms = value.u32(),
+            "cur" if !value.is_null() => self.cur = currencies(value),
+            "wseat" => self.wseat = value.texts(),
+            "bseat" => self.bseat = value.texts(),
+            "bcat" => self.bcat = value.texts(),
+            "acat" => self.acat = value.texts(),
+            "cattax" => self.cattax = value.u32().unwrap_or(1),
+            "badv" => self.badv = value.texts(),
+            "bapp" => self.bapp = value.texts(),
+            "wlang" => self.wlang = value.texts(),
+            "test" => self.test = value.flag().unwrap_or(false),
+            "allimps" => self.allimps = value.flag().unwrap_or(false),
+            _ => {}
+        }
+    }
+}
+
+/// An empty list or text states nothing.
+fn currencies(value: Json<'_, '_>) -> Option<Vec<Currency>> {
+    if value.string() == Some("") || (value.is_array() && value.items().next().is_none()) {
+        return None;
+    }
+    let codes = value.texts();
+    Some(
+        codes
+            .iter()
+            .filter_map(|code| Currency::parse(code))
+            .collect(),
+    )
+}

@@ -1,0 +1,242 @@
+//! What a slot takes: banner sizes, video and audio constraints.
+
+use domain::limits::SIZES_MAX;
+use domain::targeting::Size;
+
+use super::json::Json;
+use super::{Amount, DurationFloor, Text};
+
+/// A slot for a banner.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BannerSlot<'a> {
+    /// Exact sizes: those of `format`, or else `w` and `h`. At most `SIZES_MAX`.
+    pub sizes: Vec<Size>,
+    /// Sizes by ratio.
+    pub flex: Vec<FlexSize>,
+    /// Blocked banner types: 1 text, 2 image, 3 JavaScript, 4 iframe.
+    pub btype: Vec<u32>,
+    /// Blocked creative attributes.
+    pub battr: Vec<u32>,
+    /// Allowed MIME types; any when empty.
+    pub mimes: Vec<Text<'a>>,
+    /// Supported API frameworks; none when empty.
+    pub api: Vec<u32>,
+    /// Position on the screen, AdCOM list.
+    pub pos: Option<u32>,
+    /// Directions it may expand to.
+    pub expdir: Vec<u32>,
+}
+
+/// A size given as a ratio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlexSize {
+    /// Relative width.
+    pub wratio: u32,
+    /// Relative height.
+    pub hratio: u32,
+    /// Least width; 0 when not stated.
+    pub wmin: u32,
+}
+
+/// A slot for a video or audio ad. Zero-length lists are "not stated".
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MediaSlot<'a> {
+    /// Allowed MIME types.
+    pub mimes: Vec<Text<'a>>,
+    /// Allowed VAST / DAAST protocols, `protocol` of old requests included.
+    pub protocols: Vec<u32>,
+    /// Shortest ad, in seconds.
+    pub minduration_s: Option<u32>,
+    /// Longest ad, in seconds.
+    pub maxduration_s: Option<u32>,
+    /// The only durations allowed, in seconds.
+    pub rqddurs_s: Vec<u32>,
+    /// Player width.
+    pub w: Option<u32>,
+    /// Player height.
+    pub h: Option<u32>,
+    /// Above 0 mid-roll at that second, 0 pre-roll, -1 mid-roll, -2 post-roll.
+    pub startdelay: Option<i32>,
+    /// Kind of placement, AdCOM "Placement Subtypes".
+    pub plcmt: Option<u32>,
+    /// Kind of placement, the list before 2.6-202303.
+    pub placement: Option<u32>,
+    /// 1 linear, 2 overlay.
+    pub linearity: Option<u32>,
+    /// Whether the player lets users skip.
+    pub skip: Option<bool>,
+    /// Supported API frameworks; none when empty.
+    pub api: Vec<u32>,
+    /// Blocked creative attributes.
+    pub battr: Vec<u32>,
+    /// Least bit rate in kbit/s.
+    pub minbitrate_kbps: Option<u32>,
+    /// Largest bit rate in kbit/s.
+    pub maxbitrate_kbps: Option<u32>,
+    /// Seconds beyond the longest; -1 without limit.
+    pub maxextended_s: Option<i32>,
+    /// The pod it belongs to.
+    pub podid: Option<Text<'a>>,
+    /// Seconds of all ads of a dynamic pod.
+    pub poddur_s: Option<u32>,
+    /// Most ads of a dynamic pod.
+    pub maxseq: Option<u32>,
+    /// Place of the pod in the stream: -1 last, 0 any, 1 first.
+    pub podseq: Option<i32>,
+    /// Place in the pod: -1 last, 0 any, 1 first, 2 first or last.
+    pub slotinpod: Option<i32>,
+    /// The floor by second, in the imp's currency.
+    pub mincpmpersec: Option<Amount>,
+    /// Floors by duration, in the imp's currency.
+    pub durfloors: Vec<DurationFloor>,
+    /// Supported delivery methods: 1 streaming, 2 progressive, 3 download.
+    pub delivery: Vec<u32>,
+    /// How playback begins; the first is the one used.
+    pub playbackmethod: Vec<u32>,
+    /// Position on the screen, AdCOM list.
+    pub pos: Option<u32>,
+}
+
+impl<'a> BannerSlot<'a> {
+    pub(super) fn read(value: Json<'_, 'a>) -> Option<Self> {
+        let mut banner = Self::default();
+        let (mut width, mut height) = (None, None);
+        for (key, value) in value.object()? {
+            match key {
+                "w" => width = value.u32(),
+                "h" => height = value.u32(),
+                "format" => banner.read_formats(value),
+                "btype" => banner.btype = value.u32s(),
+                "battr" => banner.battr = value.u32s(),
+                "mimes" => banner.mimes = value.texts(),
+                "api" => banner.api = value.u32s(),
+                "pos" => banner.pos = value.u32(),
+                "expdir" => banner.expdir = value.u32s(),
+                _ => {}
+            }
+        }
+        if banner.sizes.is_empty() && banner.flex.is_empty() {
+            banner.sizes.extend(size(width, height));
+        }
+        Some(banner)
+    }
+
+    fn read_formats(&mut self, formats: Json<'_, 'a>) {
+        self.sizes.clear();
+        self.flex.clear();
+        for format in formats.items().take(SIZES_MAX) {
+            let field = |key| format.get(key).and_then(Json::u32);
+            match (
+                size(field("w"), field("h")),
+                field("wratio"),
+                field("hratio"),
+            ) {
+                (Some(size), ..) => self.sizes.push(size),
+                (None, Some(wratio @ 1..), Some(hratio @ 1..)) => self.flex.push(FlexSize {
+                    wratio,
+                    hratio,
+                    wmin: field("wmin").unwrap_or(0),
+                }),
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether a banner of `size` fits.
+    pub fn takes(&self, size: Size) -> bool {
+        self.sizes.contains(&size) || self.flex.iter().any(|flex| flex.takes(size))
+    }
+}
+
+fn size(width: Option<u32>, height: Option<u32>) -> Option<Size> {
+    match (width, height) {
+        (Some(width @ 1..), Some(height @ 1..)) => Some(Size { width, height }),
+        _ => None,
+    }
+}
+
+impl FlexSize {
+    /// Whether a banner of `size` has this ratio and is wide enough.
+    pub fn takes(self, size: Size) -> bool {
+        let across = u64::from(size.width) * u64::from(self.hratio);
+        let down = u64::from(size.height) * u64::from(self.wratio);
+        across == down && size.width >= self.wmin
+    }
+}
+
+impl<'a> MediaSlot<'a> {
+    pub(super) fn read(value: Json<'_, 'a>) -> Option<Self> {
+        let mut slot = Self::default();
+        for (key, value) in value.object()? {
+            slot.read_file(key, value);
+            slot.read_place(key, value);
+        }
+        Some(slot)
+    }
+
+    /// What the media file must be like.
+    fn read_file(&mut self, key: &str, value: Json<'_, 'a>) {
+        match key {
+            "mimes" => self.mimes = value.texts(),
+            "protocols" => self.protocols.extend(value.u32s()),
+            "protocol" => self.protocols.extend(value.u32()),
+            "minduration" => self.minduration_s = value.u32(),
+            "maxduration" => self.maxduration_s = value.u32(),
+            "rqddurs" => self.rqddurs_s = value.u32s(),
+            "w" => self.w = value.u32(),
+            "h" => self.h = value.u32(),
+            "linearity" => self.linearity = value.u32(),
+            "api" => self.api = value.u32s(),
+            "battr" => self.battr = value.u32s(),
+            "minbitrate" => self.minbitrate_kbps = value.u32(),
+            "maxbitrate" => self.maxbitrate_kbps = value.u32(),
+            "maxextended" => self.maxextended_s = value.i32(),
+            "delivery" => self.delivery = value.u32s(),
+            _ => {}
+        }
+    }
+
+    /// Where and when it plays, and what it costs.
+    fn read_place(&mut self, key: &str, value: Json<'_, 'a>) {
+        match key {
+            "startdelay" => self.startdelay = value.i32(),
+            "plcmt" => self.plcmt = value.u32(),
+            "placement" => self.placement = value.u32(),
+            "skip" => self.skip = value.flag(),
+            "podid" => self.podid = value.text(),
+            "poddur" => self.poddur_s = value.u32(),
+            "maxseq" => self.maxseq = value.u32(),
+            "podseq" => self.podseq = value.i32(),
+            "slotinpod" => self.slotinpod = value.i32(),
+            "mincpmpersec" => self.mincpmpersec = Amount::read(value),
+            "durfloors" => self.durfloors = DurationFloor::read_all(value),
+            "playbackmethod" => self.playbackmethod = value.u32s(),
+            "pos" => self.pos = value.u32(),
+            _ => {}
+        }
+    }
+
+    /// Whether an ad of `duration_s` may play: exact durations win over a range, and a dynamic pod
+    /// takes nothing longer than itself.
+    pub fn takes_duration(&self, duration_s: u32) -> bool {
+        let in_pod = self.poddur_s.is_none_or(|whole| duration_s <= whole);
+        let in_range = match self.rqddurs_s.as_slice() {
+            [] => {
+                self.minduration_s.is_none_or(|least| duration_s >= least)
+                    && self.longest_s().is_none_or(|most| duration_s <= most)
+            }
+            exact => exact.contains(&duration_s),
+        };
+        in_pod && in_range
+    }
+
+    /// The longest ad with the extension counted in; `None` without limit.
+    fn longest_s(&self) -> Option<u32> {
+        let longest = self.maxduration_s?;
+        match self.maxextended_s {
+            Some(-1) => None,
+            Some(extra) => Some(longest.saturating_add_signed(extra.max(0))),
+            None => Some(longest),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The supply chain: who sold the request on.
+
+use super::Text;
+use super::json::Json;
+
+/// The chain of sellers, from the owner of the inventory to the sender of the request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SupplyChain<'a> {
+    /// Whether every seller is listed; false also when two places disagree.
+    pub complete: bool,
+    /// Version of the format.
+    pub ver: Option<Text<'a>>,
+    /// The sellers in order.
+    pub nodes: Vec<SupplyChainNode<'a>>,
+}
+
+/// One seller.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SupplyChainNode<'a> {
+    /// Domain of the system it sells through.
+    pub asi: Option<Text<'a>>,
+    /// Its account there.
+    pub sid: Option<Text<'a>>,
+    /// Whether it is paid.
+    pub hp: Option<bool>,
+    /// The request's id there.
+    pub rid: Option<Text<'a>>,
+    /// Its name.
+    pub name: Option<Text<'a>>,
+    /// Its domain.
+    pub domain: Option<Text<'a>>,
+}
+
+impl<'a> SupplyChain<'a> {
+    pub(super) fn merge(known: &mut Option<Self>, value: Json<'_, 'a>) {
+        let Some(met) = Self::read(value) else {
+            return;
+        };
+        match known {
+            None => *known = Some(met),
+            Some(chain) => chain.complete &= met.complete && chain.nodes == met.nodes,
+        }
+    }
+
+    fn read(value: Json<'_, 'a>) -> Option<Self> {
+        let mut chain = Self::default();
+        for (key, value) in value.object()? {
+            match key {
+                "complete" => chain.complete = value.flag().unwrap_or(false),
+                "ver" => chain.ver = value.text(),
+                "nodes" => {
+                    chain.nodes = value.items().filter_map(SupplyChainNode::read).collect();
+                }
+                _ => {}
+            }
+        }
+        Some(chain)
+    }
+}
+
+impl<'a> SupplyChainNode<'a> {
+    fn read(value: Json<'_, 'a>) -> Option<Self> {
+        let mut node = Self::default();
+        for (key, value) in value.object()? {
+            match key {
+                "asi" => node.asi = value.text(),
+                "sid" => node.sid = value.text(),
+                "hp" => node.hp = value.flag(),
+                "rid" => node.rid = value.text(),
+                "name" => node.name = value.text(),
+                "domain" => node.domain = value.text(),
+                _ => {}
+            }
+        }
+        Some(node)
+    }
+}
