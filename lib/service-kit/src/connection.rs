@@ -68,8 +68,9 @@ where
         stream,
         activity: Rc::clone(&activity),
     };
+    // Pipelined requests are answered in order as they are. `pipeline_flush` stays off: with it hyper holds an
+    // answer back while any byte of a next request is buffered, and buffers answers without a bound.
     let http = http1::Builder::new()
-        .pipeline_flush(true)
         .header_read_timeout(None)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(watched), service);
@@ -82,8 +83,7 @@ where
     loop {
         tokio::select! {
             biased;
-            // A client that breaks off or speaks no HTTP is no error of ours.
-            _ = http.as_mut() => return Ended::Closed,
+            // Before an answer that is ready, so that it says `connection: close`.
             _ = told.as_mut(), if cut_at.is_none() => {
                 http.as_mut().graceful_shutdown();
                 let grace = if activity.is_silent() { limits.grace.min(DRAIN_SILENT) } else { limits.grace };
@@ -91,6 +91,8 @@ where
                 cut_at = Some(at);
                 check.as_mut().reset(at);
             }
+            // A client that breaks off or speaks no HTTP is no error of ours.
+            _ = http.as_mut() => return Ended::Closed,
             () = check.as_mut() => {
                 let now = Instant::now();
                 if cut_at.is_some_and(|at| now >= at) {
