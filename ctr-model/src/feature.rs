@@ -17,6 +17,8 @@ use list::{
 /// Features of one example.
 pub const FIELDS: usize = list::FIELDS;
 
+/// A user's segments that become features.
+const SEGMENTS: usize = 3;
 /// Most of a user's segments looked at, so that a crowded profile costs bounded time.
 const SEGMENTS_SEEN_MAX: usize = 256;
 
@@ -43,7 +45,7 @@ pub struct RequestFeatures<'a> {
     pub size: Option<Size>,
     /// OpenRTB's ad position; 0 is unknown.
     pub position: u32,
-    /// The user's segments, in any order; the two that sort first are used.
+    /// The user's segments, in any order; the three that sort first are used.
     pub segments: &'a [&'a str],
     /// Impressions this user has seen of us.
     pub user_impressions: u32,
@@ -101,7 +103,7 @@ pub struct RequestHalf {
 impl RequestHalf {
     /// Hashes the request once; no heap allocation.
     pub fn new(request: &RequestFeatures<'_>) -> Self {
-        let segments = first_two(request.segments);
+        let segments = first_segments(request.segments);
         let mut half = Self {
             hashes: [0; REQUEST_SINGLES],
             tokens: [0; FIELDS],
@@ -149,7 +151,7 @@ enum Value<'a> {
 fn request_value<'a>(
     source: Source,
     request: &RequestFeatures<'a>,
-    segments: [Option<&'a str>; 2],
+    segments: [Option<&'a str>; SEGMENTS],
 ) -> Value<'a> {
     match source {
         Source::Exchange => text(Some(request.exchange)),
@@ -168,6 +170,7 @@ fn request_value<'a>(
         Source::Position if request.position > 0 => Value::Number(u64::from(request.position)),
         Source::FirstSegment => text(segments[0]),
         Source::SecondSegment => text(segments[1]),
+        Source::ThirdSegment => text(segments[2]),
         Source::UserImpressions => Value::Number(u64::from(request.user_impressions)),
         Source::UserClicks => Value::Number(u64::from(request.user_clicks)),
         Source::UserKnown => Value::Number(u64::from(request.user_known)),
@@ -234,22 +237,25 @@ fn token(hash: u64) -> u32 {
     (hash >> 32) as u32
 }
 
-/// The two distinct segments that sort first.
-fn first_two<'a>(segments: &[&'a str]) -> [Option<&'a str>; 2] {
-    let mut found = [None; 2];
+/// The distinct segments that sort first, in order.
+fn first_segments<'a>(segments: &[&'a str]) -> [Option<&'a str>; SEGMENTS] {
+    let mut found = [None; SEGMENTS];
     for &segment in segments
         .iter()
         .take(SEGMENTS_SEEN_MAX)
         .filter(|name| !name.is_empty())
     {
-        match found {
-            [Some(first), _] if segment == first => {}
-            [Some(first), _] if segment > first => {
-                if found[1].is_none_or(|second| segment < second) {
-                    found[1] = Some(segment);
+        let mut carried = segment;
+        for place in &mut found {
+            match place {
+                Some(kept) if *kept == carried => break,
+                Some(kept) if *kept < carried => {}
+                Some(kept) => std::mem::swap(kept, &mut carried),
+                None => {
+                    *place = Some(carried);
+                    break;
                 }
             }
-            [first, _] => found = [Some(segment), first],
         }
     }
     found

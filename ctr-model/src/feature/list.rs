@@ -16,6 +16,7 @@ pub(crate) enum Source {
     Position,
     FirstSegment,
     SecondSegment,
+    ThirdSegment,
     UserImpressions,
     UserClicks,
     UserKnown,
@@ -68,12 +69,12 @@ const fn cross(left: &'static str, right: &'static str) -> Cross {
 }
 
 /// How many of [`SINGLES`] depend on the request alone; they come first.
-pub(crate) const REQUEST_SINGLES: usize = 16;
+pub(crate) const REQUEST_SINGLES: usize = 17;
 
 /// The features of one value: the request's, then the creative's.
 ///
-/// Two features of one name share their tokens: a segment weighs the same in either place.
-pub(crate) const SINGLES: [Single; 21] = [
+/// Features of one name share their tokens: a segment weighs the same in each of its places.
+pub(crate) const SINGLES: [Single; 22] = [
     single("exchange", Source::Exchange, Bucketing::Exact),
     single("inventory", Source::Inventory, Bucketing::Exact),
     single("site", Source::Site, Bucketing::Exact),
@@ -87,6 +88,7 @@ pub(crate) const SINGLES: [Single; 21] = [
     single("position", Source::Position, Bucketing::Exact),
     single("segment", Source::FirstSegment, Bucketing::Exact),
     single("segment", Source::SecondSegment, Bucketing::Exact),
+    single("segment", Source::ThirdSegment, Bucketing::Exact),
     single(
         "user_impressions",
         Source::UserImpressions,
@@ -102,16 +104,18 @@ pub(crate) const SINGLES: [Single; 21] = [
 ];
 
 /// How many of [`CROSSES`] depend on the request alone; they come first.
-pub(crate) const REQUEST_CROSSES: usize = 2;
+pub(crate) const REQUEST_CROSSES: usize = 3;
 
-/// The features of two values, by name. The first of a repeated name is `segment`, the second
-/// `segment/2`.
-pub(crate) const CROSSES: [Cross; 11] = [
+/// The features of two values, by name. Of a repeated name, `segment` is the first, `segment/2` the
+/// second, `segment/3` the third.
+pub(crate) const CROSSES: [Cross; 13] = [
     cross("site", "segment"),
     cross("site", "segment/2"),
+    cross("site", "segment/3"),
     cross("site", "creative"),
     cross("segment", "creative"),
     cross("segment/2", "creative"),
+    cross("segment/3", "creative"),
     cross("device", "creative"),
     cross("hour_of_day", "creative"),
     cross("size", "creative"),
@@ -150,7 +154,7 @@ const fn cross_parts() -> [(u64, usize, usize); CROSSES.len()] {
     let mut i = 0;
     while i < CROSSES.len() {
         let (left, right) = (position(CROSSES[i].left), position(CROSSES[i].right));
-        // Salted by the parts' salts, in order, so that either segment's cross shares its tokens.
+        // Salted by the parts' salts, in order, so that the segments' crosses share their tokens.
         let salt = fnv(
             SINGLE_SALTS[left] ^ 0x78,
             &SINGLE_SALTS[right].to_le_bytes(),
@@ -170,16 +174,19 @@ const fn cross_parts() -> [(u64, usize, usize); CROSSES.len()] {
 const fn position(name: &str) -> usize {
     let name = name.as_bytes();
     let length = name.len();
-    let second = length > 2 && name[length - 2] == b'/' && name[length - 1] == b'2';
-    let base = if second { length - 2 } else { length };
-    let mut skip = second;
+    let numbered = length > 2 && name[length - 2] == b'/';
+    let (base, mut skip) = if numbered {
+        (length - 2, name[length - 1] - b'1')
+    } else {
+        (length, 0)
+    };
     let mut i = 0;
     loop {
         if same(SINGLES[i].name.as_bytes(), name, base) {
-            if !skip {
+            if skip == 0 {
                 return i;
             }
-            skip = false;
+            skip -= 1;
         }
         i += 1;
     }
