@@ -1,8 +1,8 @@
 //! Features: what a bid request and a creative say, as hashed tokens, computed once per request.
 //!
-//! Every feature of the list in `list.rs` yields one 32-bit token: a 64-bit hash of the value, salted by the feature's
-//! name, cut to its upper half. The token, not a table's slot, is what is logged with a bid, so that
-//! models of any table size can learn from old logs. A missing value has a token of its own.
+//! Every feature of the list in `list.rs` yields one 32-bit token: a 64-bit hash of the value, salted
+//! by the feature's name, cut to its upper half. The token, not a table's slot, is what is logged with a
+//! bid, so that models of any table size can learn from old logs. A missing value has a token of its own.
 
 pub(crate) mod list;
 
