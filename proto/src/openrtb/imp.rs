@@ -6,6 +6,10 @@ use super::floor::{FloorFields, timed_floor};
 use super::json::Json;
 use super::{Amount, BannerSlot, DurationFloor, Floor, MediaSlot, NativeSlot, Text};
 
+/// Most impressions that one purchase can mean; the largest screens reach thousands, and a price
+/// times this still fits money.
+const MULTIPLIER_MAX: f64 = 1e6;
+
 /// An offered slot.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Imp<'a> {
@@ -36,7 +40,7 @@ pub struct Imp<'a> {
     /// The publisher's name of the slot.
     pub tagid: Option<Text<'a>>,
     /// Impressions that one purchase buys (`qty.multiplier`); 1 when not stated. `None` when stated
-    /// but not a positive number: nobody can tell what a bid would cost, so none may be made.
+    /// but not a positive number of a sane size: nobody can tell what a bid would cost, so none may be made.
     pub multiplier: Option<f64>,
     /// When it is expected to be shown, in milliseconds since 1970 (`dt`).
     pub shown_at_ms: Option<i64>,
@@ -136,7 +140,9 @@ fn multiplier(qty: Json<'_, '_>) -> Option<f64> {
         .last();
     match stated {
         None => Some(1.0),
-        Some((_, value)) => value.number().filter(|multiplier| *multiplier > 0.0),
+        Some((_, value)) => value
+            .number()
+            .filter(|multiplier| *multiplier > 0.0 && *multiplier <= MULTIPLIER_MAX),
     }
 }
 

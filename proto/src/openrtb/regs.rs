@@ -66,7 +66,7 @@ pub struct Regs<'a> {
     pub us_privacy: Signal<'a>,
     /// The Global Privacy Platform string; unreadable also when `gpp_sid` is.
     pub gpp: Signal<'a>,
-    /// The GPP sections in force, from all places.
+    /// The GPP sections in force, from all places, ascending.
     pub gpp_sid: Vec<i32>,
 }
 
@@ -115,14 +115,11 @@ impl<'a> Regs<'a> {
             return;
         };
         for section in sections {
-            if self.gpp_sid.contains(&section) {
-                continue;
+            match self.gpp_sid.binary_search(&section) {
+                Ok(_) => {}
+                Err(at) if self.gpp_sid.len() < SECTIONS_MAX => self.gpp_sid.insert(at, section),
+                Err(_) => self.gpp = Signal::Unreadable,
             }
-            if self.gpp_sid.len() == SECTIONS_MAX {
-                self.gpp = Signal::Unreadable;
-                return;
-            }
-            self.gpp_sid.push(section);
         }
     }
 }

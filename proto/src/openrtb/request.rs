@@ -79,7 +79,7 @@ pub struct BidRequest<'a> {
     pub bapp: Vec<Text<'a>>,
     /// Allowed languages of a creative, ISO 639-1.
     pub wlang: Vec<Text<'a>>,
-    /// A test: it is not billable.
+    /// A test: it is not billable. Not one when unreadable, so that its money is watched.
     pub test: bool,
     /// Whether all imps of the page are in this request.
     pub allimps: bool,

@@ -240,3 +240,30 @@ impl<'a> MediaSlot<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_banner_fits_by_size_or_by_ratio() {
+        let size = |width, height| Size { width, height };
+        let banner = BannerSlot {
+            sizes: vec![size(300, 250)],
+            flex: vec![FlexSize {
+                wratio: 16,
+                hratio: 9,
+                wmin: 320,
+            }],
+            ..BannerSlot::default()
+        };
+        assert!(banner.takes(size(300, 250)));
+        assert!(banner.takes(size(640, 360)));
+        assert!(banner.takes(size(320, 180)));
+        assert!(!banner.takes(size(160, 90)), "too narrow");
+        assert!(!banner.takes(size(640, 361)), "another ratio");
+        assert!(!banner.takes(size(250, 300)));
+        assert!(!banner.takes(size(u32::MAX, u32::MAX)));
+        assert!(!BannerSlot::default().takes(size(300, 250)));
+    }
+}

@@ -23,12 +23,21 @@ fn json_string(text: &str, mut push: impl FnMut(&str)) {
             "\n" => push("\\n"),
             "\r" => push("\\r"),
             "\t" => push("\\t"),
-            control => push(&format!("\\u{:04x}", control.as_bytes()[0])),
+            control => push_control(&mut push, control.as_bytes()[0]),
         }
         rest = after;
     }
     push(rest);
     push("\"");
+}
+
+fn push_control(push: &mut impl FnMut(&str), byte: u8) {
+    const DIGITS: [&str; 16] = [
+        "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f",
+    ];
+    push("\\u00");
+    push(DIGITS[usize::from(byte >> 4)]);
+    push(DIGITS[usize::from(byte & 15)]);
 }
 
 fn is_json_special(byte: u8) -> bool {
