@@ -9,10 +9,14 @@
 //! - Records of one key go to one partition.
 //! - The log never looks inside a payload.
 
+mod consumer;
 pub mod contract;
 pub mod embedded;
+mod group;
+pub mod lock;
 pub mod memory;
 
+use domain::limits::LOG_RECORD_BYTES_MAX;
 use std::fmt;
 use std::time::Duration;
 
@@ -204,4 +208,22 @@ pub trait Consumer: Send {
 /// The partition of a key: a fixed hash, so that every process agrees for ever.
 pub fn partition_of(key: &[u8], partitions: u32) -> u32 {
     crc32fast::hash(key) % partitions.max(1)
+}
+
+/// The partition that records appended together go to.
+pub(crate) fn partition_for(topic: Topic, records: &[Record], partitions: u32) -> Partition {
+    let key = records.first().map_or(&[][..], |record| &record.key);
+    Partition {
+        topic,
+        index: partition_of(key, partitions),
+    }
+}
+
+/// Refuses an append of which any record is too large.
+pub(crate) fn check_sizes(records: &[Record]) -> Result<(), LogError> {
+    let over = |record: &&Record| record.payload.len() > LOG_RECORD_BYTES_MAX;
+    match records.iter().find(over) {
+        Some(record) => Err(LogError::TooLarge(record.payload.len())),
+        None => Ok(()),
+    }
 }
