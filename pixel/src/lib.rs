@@ -1,1 +1,80 @@
-//! Takes what happened after a bid: notices, impressions, clicks, conversions.
+//! Takes what happened after a bid: notices, impressions, views, clicks, conversions.
+//!
+//! [`collect`] decides what one hit is (pure, also driven by the simulation); [`http`] appends it to the event
+//! log, waits for the acknowledgement and answers. Success is never answered before the log has acknowledged.
+
+pub mod collect;
+pub mod config;
+pub mod dedupe;
+pub mod http;
+pub mod landing;
+pub mod metrics;
+pub mod price;
+mod query;
+pub mod verify;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use domain::Clock;
+use event_log::EventLog;
+use proto::token::TokenKeys;
+use service_kit::{ServeError, Server, ServerOptions, Shutdown, run_cores};
+
+pub use collect::{Answer, Decision, Hit, Method, Offer, PixelCore, Verdict};
+pub use config::{ConfigError, PixelConfig};
+pub use verify::{HitKind, Reject};
+
+/// The service: what a hit needs, ready to be served.
+pub struct Pixel {
+    config: PixelConfig,
+    core: Arc<PixelCore>,
+    log: Arc<dyn EventLog>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Pixel {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// When a knob is out of its range; the message names key, value and rule.
+    pub fn new(
+        config: PixelConfig,
+        keys: TokenKeys,
+        log: Arc<dyn EventLog>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ConfigError> {
+        config.check()?;
+        let core = Arc::new(PixelCore::new(keys, &config.region, config.seen_ids_max));
+        Ok(Self {
+            config,
+            core,
+            log,
+            clock,
+        })
+    }
+
+    /// Serves on `listener` until shutdown, on threads of its own.
+    ///
+    /// # Errors
+    /// When the system refuses sockets or threads.
+    pub fn serve(self, listener: TcpListener, shutdown: &Shutdown) -> Result<Server, ServeError> {
+        let options = ServerOptions {
+            name: "pixel",
+            cores: self.config.cores,
+            limits: self.config.limits,
+        };
+        let endpoint = Arc::new(http::Endpoint {
+            core: self.core,
+            log: self.log,
+            clock: self.clock,
+            notice_deadline: self.config.notice_deadline,
+            click_deadline: self.config.click_deadline,
+        });
+        let make = move |_| {
+            let endpoint = Arc::clone(&endpoint);
+            move |request| http::answer(Arc::clone(&endpoint), request)
+        };
+        run_cores(options, listener, make, shutdown)
+    }
+}

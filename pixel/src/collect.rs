@@ -1,0 +1,295 @@
+//! The story of one hit, start to end: what it is, whether it counts, which event it becomes, what is answered.
+
+use domain::limits::{FIELD_BYTES_MAX, PIXEL_URL_BYTES_MAX};
+use domain::{EventId, Micros, Timestamp};
+use event_log::{Record, Topic};
+use prost::Message;
+use proto::event::{
+    self, BidRef, Billing, Click, Conversion, Event, Impression, Kind, Loss, View, Win,
+};
+use proto::token::{Purpose, TokenKeys};
+
+use crate::dedupe::Seen;
+use crate::landing;
+use crate::price::{self, Price};
+use crate::query::{parameter, truncate};
+use crate::verify::{self, HitKind, Reject};
+
+/// Highest value of one conversion, in units of the advertiser's currency: a browser can claim anything, and
+/// sums over millions of conversions must stay far from the end of 64 bits.
+pub const CONVERSION_UNITS_MAX: i64 = 1_000_000;
+/// Highest price to win that is believed, in units per mille.
+const MIN_TO_WIN_UNITS_MAX: i64 = 1_000_000;
+
+/// An HTTP method as far as the pixel tells them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Counts.
+    Get,
+    /// Counts; the body is ignored.
+    Post,
+    /// Is answered and never counts.
+    Head,
+    /// Is refused.
+    Other,
+}
+
+/// What came in.
+#[derive(Debug, Clone, Copy)]
+pub struct Hit<'a> {
+    /// The method.
+    pub method: Method,
+    /// The path, as sent.
+    pub path: &'a str,
+    /// The query without its question mark, as sent.
+    pub query: &'a str,
+    /// Whether the browser says that it only prefetches or prerenders.
+    pub looks_ahead: bool,
+}
+
+/// What goes out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// 200 with a transparent pixel.
+    Gif,
+    /// 204.
+    NoContent,
+    /// 302 to this address.
+    Redirect(String),
+    /// 404: no such path.
+    NotFound,
+    /// 405: a method that has no meaning here.
+    MethodNotAllowed,
+    /// 414: longer than any URL of ours.
+    TooLong,
+}
+
+/// An event to append before success may be answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Offer {
+    /// The event's id.
+    pub id: EventId,
+    /// Where it goes.
+    pub topic: Topic,
+    /// Chooses the partition.
+    pub key: Vec<u8>,
+    /// What happened.
+    pub event: Event,
+    /// What a win or billing notice said of its price.
+    pub price: Option<Price>,
+}
+
+impl Offer {
+    /// The record for the log.
+    pub fn record(&self) -> Record {
+        Record {
+            key: self.key.clone(),
+            payload: self.event.encode_to_vec(),
+        }
+    }
+}
+
+/// What becomes of a hit.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// A first sighting: append it, and answer success only once that is acknowledged.
+    Append(Box<Offer>),
+    /// The log has this event already: the same answer, nothing to append.
+    Repeat(EventId),
+    /// It counts for nothing, and the answer does not show it.
+    Rejected(Reject),
+    /// Not a hit at all.
+    NoHit,
+}
+
+/// The decision on one hit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// What it tells; `None` for an unknown path.
+    pub kind: Option<HitKind>,
+    /// What is answered, where an event is to be appended after its acknowledgement.
+    pub answer: Answer,
+    /// What becomes of it.
+    pub verdict: Verdict,
+}
+
+/// Decides hits. Synchronous and without a clock, so that the simulation drives the same code as the server.
+#[derive(Debug)]
+pub struct PixelCore {
+    keys: TokenKeys,
+    region: String,
+    seen: Seen,
+}
+
+impl PixelCore {
+    /// `keys` open the tokens, `region` is written into events, about `seen_ids_max` event ids are remembered.
+    pub fn new(keys: TokenKeys, region: &str, seen_ids_max: usize) -> Self {
+        Self {
+            keys,
+            region: region.to_owned(),
+            seen: Seen::new(seen_ids_max),
+        }
+    }
+
+    /// Decides one hit.
+    pub fn hit(&self, hit: Hit<'_>, now: Timestamp) -> Decision {
+        let kind = HitKind::from_path(hit.path);
+        let (answer, verdict) = match kind {
+            _ if hit.path.len() + hit.query.len() > PIXEL_URL_BYTES_MAX => {
+                (Answer::TooLong, Verdict::NoHit)
+            }
+            None => (Answer::NotFound, Verdict::NoHit),
+            Some(_) if hit.method == Method::Other => (Answer::MethodNotAllowed, Verdict::NoHit),
+            Some(kind) => self.judge(kind, hit, now),
+        };
+        Decision {
+            kind,
+            answer,
+            verdict,
+        }
+    }
+
+    /// Notes that the log has acknowledged an event, so that its repeats are not appended.
+    pub fn acknowledged(&self, id: EventId) {
+        self.seen.insert(id);
+    }
+
+    fn judge(&self, kind: HitKind, hit: Hit<'_>, now: Timestamp) -> (Answer, Verdict) {
+        let token = parameter(hit.query, "t");
+        let reference = match verify::check(&self.keys, kind, token.as_deref(), now) {
+            Ok(reference) => reference,
+            Err(reject) => return (plain_answer(kind), Verdict::Rejected(reject)),
+        };
+        let (answer, reference) = match self.answer(kind, reference) {
+            Ok(answer) => answer,
+            Err(reject) => return (Answer::NoContent, Verdict::Rejected(reject)),
+        };
+        let verdict = match uncounted(kind, hit, &reference) {
+            Some(reject) => Verdict::Rejected(reject),
+            None => self.offer(kind, hit.query, reference, now),
+        };
+        (answer, verdict)
+    }
+
+    /// The answer to a believed hit, and its reference as events carry it: without the landing page.
+    fn answer(&self, kind: HitKind, mut reference: BidRef) -> Result<(Answer, BidRef), Reject> {
+        let page = std::mem::take(&mut reference.landing);
+        if kind != HitKind::Click {
+            return Ok((plain_answer(kind), reference));
+        }
+        // The same reference under the same purpose as the bid's own event token, so also the same bytes:
+        // the token's nonce, made of the bid id, never meets another plaintext.
+        let token = self.keys.seal(&reference, Purpose::Event);
+        let target = landing::target(&page, &token).ok_or(Reject::Landing)?;
+        Ok((Answer::Redirect(target), reference))
+    }
+
+    fn offer(&self, kind: HitKind, query: &str, reference: BidRef, now: Timestamp) -> Verdict {
+        let id = event::event_id(reference.id(), kind.id_kind(), &discriminator(kind, query));
+        if self.seen.contains(id) {
+            return Verdict::Repeat(id);
+        }
+        let (topic, key) = if kind.is_notice() {
+            (Topic::Billing, event::campaign_partition_key(&reference))
+        } else {
+            (Topic::UserEvents, event::user_partition_key(&reference))
+        };
+        let price = told_price(kind, query, &reference);
+        let happened = happening(kind, query, reference, price);
+        Verdict::Append(Box::new(Offer {
+            id,
+            topic,
+            key,
+            event: event::event(id, &self.region, now, happened),
+            price,
+        }))
+    }
+}
+
+/// The answer that shows nothing: what an honest hit gets, and for clicks no redirect.
+fn plain_answer(kind: HitKind) -> Answer {
+    match kind {
+        HitKind::Impression | HitKind::View | HitKind::Conversion => Answer::Gif,
+        HitKind::Win | HitKind::Loss | HitKind::Billing | HitKind::Click => Answer::NoContent,
+    }
+}
+
+/// Why a hit with a good token does not count.
+fn uncounted(kind: HitKind, hit: Hit<'_>, reference: &BidRef) -> Option<Reject> {
+    if hit.method == Method::Head {
+        Some(Reject::Head)
+    } else if reference.test {
+        Some(Reject::Test)
+    } else if hit.looks_ahead && !kind.is_notice() {
+        Some(Reject::Prefetch)
+    } else {
+        None
+    }
+}
+
+/// Conversions of one bid are told apart by name and order; the length keeps `ab` + `c` from `a` + `bc`.
+fn discriminator(kind: HitKind, query: &str) -> Vec<u8> {
+    if kind != HitKind::Conversion {
+        return Vec::new();
+    }
+    let name = parameter(query, "name").unwrap_or_default();
+    let order = parameter(query, "order").unwrap_or_default();
+    let mut bytes = (name.len() as u64).to_le_bytes().to_vec();
+    bytes.extend_from_slice(name.as_bytes());
+    bytes.extend_from_slice(order.as_bytes());
+    bytes
+}
+
+fn told_price(kind: HitKind, query: &str, reference: &BidRef) -> Option<Price> {
+    let has_price = matches!(kind, HitKind::Win | HitKind::Billing);
+    has_price.then(|| {
+        let text = parameter(query, "p").unwrap_or_default();
+        Price::parse(&text, reference.price())
+    })
+}
+
+fn happening(kind: HitKind, query: &str, reference: BidRef, price: Option<Price>) -> Kind {
+    let r#ref = Some(reference);
+    let price = price.unwrap_or(Price::Missing);
+    let price_cpm_micros = price.cpm().0.0;
+    match kind {
+        HitKind::Win => Kind::Win(Win {
+            r#ref,
+            price_cpm_micros,
+        }),
+        HitKind::Billing => Kind::Billing(Billing {
+            r#ref,
+            price_cpm_micros,
+            price_missing: price.is_missing(),
+        }),
+        HitKind::Loss => Kind::Loss(Loss {
+            r#ref,
+            reason: number(query, "r"),
+            min_to_win_cpm_micros: amount(query, "m", MIN_TO_WIN_UNITS_MAX).0,
+        }),
+        HitKind::Impression => Kind::Impression(Impression { r#ref }),
+        HitKind::View => Kind::View(View { r#ref }),
+        HitKind::Click => Kind::Click(Click { r#ref }),
+        HitKind::Conversion => Kind::Conversion(Conversion {
+            r#ref,
+            name: field(query, "name"),
+            order: field(query, "order"),
+            value_micros: amount(query, "value", CONVERSION_UNITS_MAX).0,
+        }),
+    }
+}
+
+fn field(query: &str, name: &str) -> String {
+    let value = parameter(query, name).unwrap_or_default();
+    truncate(&value, FIELD_BYTES_MAX).to_owned()
+}
+
+fn number(query: &str, name: &str) -> u32 {
+    let value = parameter(query, name).unwrap_or_default();
+    value.trim().parse().unwrap_or(0)
+}
+
+fn amount(query: &str, name: &str, units_max: i64) -> Micros {
+    let value = parameter(query, name).unwrap_or_default();
+    price::parse_amount(&value, units_max).unwrap_or_default()
+}
