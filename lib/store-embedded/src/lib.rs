@@ -1,1 +1,10 @@
-//! Budgets, caps, profiles and the ledger in the data folder.
+//! Keyed state and snapshots in the data folder: one process, no service beside it.
+//!
+//! [`EmbeddedKeyed`] keeps budgets, caps, profiles and the ledger in an LSM tree; [`FileSnapshots`] keeps models and
+//! other published files.
+
+mod keyed;
+mod snapshots;
+
+pub use keyed::EmbeddedKeyed;
+pub use snapshots::FileSnapshots;
