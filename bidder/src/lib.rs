@@ -1,1 +1,35 @@
 //! Answers bid requests: parse, target, score, pace, price, respond.
+//!
+//! [`Bidder::new`] puts the parts together. A [`BidderCore`] decides requests on one thread, a [`Background`]
+//! keeps campaigns, model and leases current; neither starts a thread or opens a socket, so that a simulation
+//! can drive them. [`server`] does both for real.
+
+pub mod auction;
+pub mod background;
+pub mod config;
+pub mod core;
+pub mod explain;
+pub mod facts;
+pub mod frequency;
+pub mod http;
+pub mod metrics;
+pub mod money;
+pub mod pacing;
+pub mod price;
+pub mod privacy;
+pub mod record;
+pub mod respond;
+pub mod rules;
+pub mod score;
+pub mod server;
+mod shared;
+pub mod snapshot;
+pub mod tally;
+pub mod targeting;
+
+pub use background::{Background, BackgroundError};
+pub use config::{Config, ConfigError, ExchangeConfig};
+pub use core::{Answer, BidderCore, Call, Reply};
+pub use explain::{Explanation, Numbers, Verdict};
+pub use server::Server;
+pub use shared::{Bidder, Seams};

@@ -1,0 +1,296 @@
+//! Knobs of the bidder, with their defaults, units and reasons.
+
+use std::collections::BTreeMap;
+
+use domain::{Currency, FxTable};
+
+/// The exchange that is there without any configuration: `/bid/generic`.
+pub const GENERIC_EXCHANGE: &str = "generic";
+/// Most creatives of one line item that are tried for one impression, so that time stays bounded.
+pub const CREATIVES_TRIED_MAX: usize = 32;
+/// Most deals read of one impression; real requests end below ten.
+pub const DEALS_MAX: usize = 32;
+/// Most user segments read of one request, in the order they come.
+pub const SEGMENTS_MAX: usize = 64;
+/// Most parent domains looked up for one site: names have at most 127 labels, real ones six.
+pub const SITE_LABELS_MAX: usize = 8;
+/// Distinct (campaign, exchange, second, hold time) sums of holds that one core keeps between two reports.
+/// Beyond it bids are refused, so that no hold is ever forgotten.
+pub const HOLD_SUMS_MAX: usize = 1 << 15;
+/// Core reports that wait for the background; ten seconds of a stalled background at one a second.
+pub const CORE_REPORTS_MAX: usize = 10;
+/// Longest time a hold waits for its notice, in milliseconds: money that a dead bidder held comes back by then.
+pub const HOLD_MS_MAX: i64 = 2 * 3_600_000;
+
+/// All knobs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Runtimes, each on a thread of its own.
+    pub cores: usize,
+    /// How long a request without `tmax` may take, and the most any may, in milliseconds.
+    /// 100 ms is what the large exchanges give.
+    pub deadline_ms: i64,
+    /// The part of `tmax` kept for the network there and back, in milliseconds.
+    pub network_margin_ms: i64,
+    /// With less than this left, in milliseconds, a request is not worth starting.
+    pub decide_ms_min: i64,
+    /// Requests under way at once in one process; what comes beyond is answered 204 at once.
+    pub in_flight_max: usize,
+    /// Where browsers and exchanges reach the pixel; no slash at the end.
+    pub public_url: String,
+    /// Our seat id on every exchange that names none of its own.
+    pub seat: String,
+    /// The region written into events.
+    pub region: String,
+    /// Exchange rates.
+    pub fx: FxTable,
+    /// The platform's fee on media cost, in millionths.
+    pub fee_ppm: i64,
+    /// How long a bid counts against frequency caps before its impression is known, in seconds.
+    pub provisional_s: u32,
+    /// How often campaigns and the model are looked at, in milliseconds; a pause works within ten of these.
+    pub refresh_ms: u64,
+    /// Sources of `user.eids` that identify a user, best first; with none listed, any source does.
+    pub eid_sources: Vec<String>,
+    /// By the name in `/bid/{exchange}`.
+    pub exchanges: BTreeMap<String, ExchangeConfig>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            cores: 1,
+            deadline_ms: 100,
+            network_margin_ms: 20,
+            decide_ms_min: 2,
+            in_flight_max: 1024,
+            public_url: "https://pixel.localhost".to_owned(),
+            seat: "paceline".to_owned(),
+            region: "local".to_owned(),
+            fx: FxTable::new(0, default_rates()),
+            fee_ppm: 0,
+            provisional_s: 60,
+            refresh_ms: 100,
+            eid_sources: Vec::new(),
+            exchanges: BTreeMap::from([(GENERIC_EXCHANGE.to_owned(), ExchangeConfig::default())]),
+        }
+    }
+}
+
+/// Round figures, for trying things out: who bids in other currencies configures the day's rates.
+fn default_rates() -> Vec<(Currency, i64)> {
+    [("EUR", 1_100_000), ("GBP", 1_300_000), ("JPY", 6_700)]
+        .iter()
+        .filter_map(|(code, rate)| Some((Currency::parse(code)?, *rate)))
+        .collect()
+}
+
+/// What we know of one exchange.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExchangeConfig {
+    /// Which price the winner pays.
+    pub pays: Pays,
+    /// How "no bid" is said.
+    pub no_bid: NoBidStyle,
+    /// What tells us that a bid must be paid.
+    pub billing: BillingSignal,
+    /// How long a bid's money waits for that.
+    pub holds: HoldTimes,
+    /// First price: the part of the paced value that is bid.
+    pub shade: f64,
+    /// Our seat there, where it differs from the general one.
+    pub seat: Option<String>,
+}
+
+impl Default for ExchangeConfig {
+    fn default() -> Self {
+        Self {
+            pays: Pays::AsAsked,
+            no_bid: NoBidStyle::NoContent,
+            billing: BillingSignal::Burl,
+            holds: HoldTimes::default(),
+            shade: 0.85,
+            seat: None,
+        }
+    }
+}
+
+/// Which price the winner pays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pays {
+    /// As `at` says; second price where it is absent.
+    AsAsked,
+    /// Always its own bid, whatever `at` says.
+    FirstPrice,
+    /// Always the second price, whatever `at` says.
+    SecondPrice,
+}
+
+/// How "no bid" is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoBidStyle {
+    /// 204 without a body.
+    NoContent,
+    /// 200 with `nbr`.
+    Reason,
+}
+
+/// The one signal per exchange that books spend; no other adds to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BillingSignal {
+    /// `bid.burl`, called by the exchange's servers.
+    Burl,
+}
+
+/// How long a bid's money waits for its billing notice, in milliseconds, by the kind of slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldTimes {
+    /// On a page.
+    pub web_ms: i64,
+    /// In an app.
+    pub app_ms: i64,
+    /// Native: often cached by apps.
+    pub native_ms: i64,
+    /// Interstitials, video and audio: loaded long before they are shown.
+    pub interstitial_ms: i64,
+}
+
+impl Default for HoldTimes {
+    fn default() -> Self {
+        Self {
+            web_ms: 60_000,
+            app_ms: 300_000,
+            native_ms: 600_000,
+            interstitial_ms: 1_800_000,
+        }
+    }
+}
+
+/// A configuration that cannot work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("bidder.{key} = {value}: {rule}")]
+pub struct ConfigError {
+    /// The key.
+    pub key: &'static str,
+    /// What it holds.
+    pub value: String,
+    /// What it must be.
+    pub rule: &'static str,
+}
+
+impl Config {
+    /// Checks every rule.
+    ///
+    /// # Errors
+    /// The first key that breaks its rule.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let rules: [(&'static str, String, bool, &'static str); 9] = [
+            (
+                "cores",
+                self.cores.to_string(),
+                (1..=256).contains(&self.cores),
+                "must be 1 to 256",
+            ),
+            (
+                "deadline_ms",
+                self.deadline_ms.to_string(),
+                self.deadline_ms > self.network_margin_ms && self.deadline_ms <= 5_000,
+                "must be over the network margin and at most 5000",
+            ),
+            (
+                "network_margin_ms",
+                self.network_margin_ms.to_string(),
+                self.network_margin_ms >= 0,
+                "must not be negative",
+            ),
+            (
+                "in_flight_max",
+                self.in_flight_max.to_string(),
+                self.in_flight_max > 0,
+                "must be at least 1",
+            ),
+            (
+                "public_url",
+                self.public_url.clone(),
+                is_public_url(&self.public_url),
+                "must be an http or https address without a slash at the end",
+            ),
+            (
+                "seat",
+                self.seat.clone(),
+                !self.seat.is_empty(),
+                "must not be empty",
+            ),
+            (
+                "fee_ppm",
+                self.fee_ppm.to_string(),
+                (0..=10_000_000).contains(&self.fee_ppm),
+                "must be 0 to 10000000",
+            ),
+            (
+                "exchanges",
+                format!("{:?}", self.exchanges.keys().collect::<Vec<_>>()),
+                self.exchanges.keys().all(|name| is_exchange_name(name)),
+                "names must be 1 to 64 letters, digits, - or _",
+            ),
+            (
+                "exchanges.shade",
+                format!(
+                    "{:?}",
+                    self.exchanges.values().map(|e| e.shade).collect::<Vec<_>>()
+                ),
+                self.exchanges
+                    .values()
+                    .all(|e| e.shade > 0.0 && e.shade <= 1.0),
+                "must be over 0 and at most 1",
+            ),
+        ];
+        match rules.into_iter().find(|(_, _, holds, _)| !holds) {
+            Some((key, value, _, rule)) => Err(ConfigError { key, value, rule }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_public_url(url: &str) -> bool {
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"'<>&{}\\".contains(&byte);
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.ends_with('/') && rest.bytes().all(plain))
+}
+
+fn is_exchange_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=64).contains(&name.len()) && name.bytes().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_hold_their_own_rules() {
+        assert_eq!(Config::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn each_broken_rule_names_its_key() {
+        type Break = fn(&mut Config);
+        let cases: [(&str, Break); 6] = [
+            ("cores", |c| c.cores = 0),
+            ("deadline_ms", |c| c.deadline_ms = c.network_margin_ms),
+            ("public_url", |c| c.public_url = "https://x/".into()),
+            ("seat", |c| c.seat.clear()),
+            ("fee_ppm", |c| c.fee_ppm = -1),
+            ("exchanges", |c| {
+                c.exchanges.insert("a/b".into(), ExchangeConfig::default());
+            }),
+        ];
+        for (key, break_it) in cases {
+            let mut config = Config::default();
+            break_it(&mut config);
+            assert_eq!(config.check().unwrap_err().key, key);
+        }
+    }
+}

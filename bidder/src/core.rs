@@ -1,0 +1,472 @@
+//! One core of the bidder: bytes of a request in, bytes of an answer out. No thread, no socket, no lock.
+
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
+
+use domain::ids::BidIds;
+use domain::random::SplitMix64;
+use domain::{EventId, NoBid, Outcome, Timestamp};
+use pacing::account::HoldKey;
+use proto::event::BidRef;
+use proto::openrtb::{BidRequest, RequestError};
+use store::profile::Profile;
+
+use crate::auction::{self, Auction, Win, Work};
+use crate::config::{ExchangeConfig, NoBidStyle};
+use crate::explain::{Explanation, Sink};
+use crate::facts::{self, Reader, RequestFacts, Texts};
+use crate::metrics::Counts;
+use crate::money::CoreReport;
+use crate::price::answer_currency;
+use crate::record::{self, Subject};
+use crate::respond::{self, Written};
+use crate::rules::{Market, allows_seat};
+use crate::shared::Shared;
+use crate::snapshot::{Ad, Snapshot};
+
+/// One request as it arrived.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The name in the path.
+    pub exchange: &'a str,
+    /// When it came, on the clock's steady scale, in microseconds.
+    pub arrived_us: u64,
+}
+
+/// How to answer, in HTTP's terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// 200 with a JSON body.
+    Content,
+    /// 204.
+    NoContent,
+    /// 400.
+    BadRequest,
+    /// 404: no such exchange.
+    NotFound,
+    /// 413.
+    TooLarge,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer<'a> {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How to say so.
+    pub reply: Reply,
+    /// The body; empty unless `reply` is `Content`.
+    pub body: &'a [u8],
+}
+
+/// A core. Use it from one thread.
+pub struct BidderCore {
+    shared: Arc<Shared>,
+    snapshot: Option<Arc<Snapshot>>,
+    work: Work,
+    texts: Texts,
+    bid_ids: BidIds,
+    event_ids: BidIds,
+    report: CoreReport,
+    reports: SyncSender<CoreReport>,
+    counts: Counts,
+    out: Vec<u8>,
+}
+
+impl BidderCore {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        mut rng: SplitMix64,
+        reports: SyncSender<CoreReport>,
+    ) -> Self {
+        let (bid_ids, event_ids) = (BidIds::new(rng.next_u64()), BidIds::new(rng.next_u64()));
+        Self {
+            shared,
+            snapshot: None,
+            work: Work::new(rng),
+            texts: Texts::default(),
+            bid_ids,
+            event_ids,
+            report: CoreReport::default(),
+            reports,
+            counts: Counts::default(),
+            out: Vec::with_capacity(16 << 10),
+        }
+    }
+
+    /// Decides one request. `body` is used as scratch space.
+    pub fn decide(&mut self, call: &Call<'_>, body: &mut [u8]) -> Answer<'_> {
+        self.answer(call, body, None)
+    }
+
+    /// Decides one request, bids and all, and says why each line item did what it did.
+    pub fn explain(&mut self, call: &Call<'_>, body: &mut [u8]) -> (Answer<'_>, Explanation) {
+        let mut explained = Explained::default();
+        let answer = self.answer(call, body, Some(&mut explained));
+        let explanation = Explanation {
+            outcome: answer.outcome,
+            privacy: explained.privacy,
+            currency: explained.currency,
+            verdicts: explained.verdicts,
+        };
+        (answer, explanation)
+    }
+
+    /// Refuses a request unread, because too many are under way.
+    pub fn shed(&mut self) {
+        self.counts.outcome(Outcome::NoBid(NoBid::Overload));
+    }
+
+    fn answer(
+        &mut self,
+        call: &Call<'_>,
+        body: &mut [u8],
+        explained: Option<&mut Explained>,
+    ) -> Answer<'_> {
+        self.out.clear();
+        let shared = Arc::clone(&self.shared);
+        let Some(exchange) = shared.config.exchanges.get(call.exchange) else {
+            let outcome = Outcome::NoBid(NoBid::Invalid);
+            return Answer {
+                outcome,
+                reply: Reply::NotFound,
+                body: &[],
+            };
+        };
+        let (outcome, mut reply) = self.run((call, exchange), body, explained);
+        if let (Outcome::NoBid(_), NoBidStyle::Reason, Reply::NoContent) =
+            (outcome, exchange.no_bid, reply)
+        {
+            reply = if self.out.is_empty() {
+                Reply::NoContent
+            } else {
+                Reply::Content
+            };
+        }
+        self.counts.outcome(outcome);
+        Answer {
+            outcome,
+            reply,
+            body: &self.out,
+        }
+    }
+
+    /// The walk of one request: read, ask whether it is for us, hold the auction, answer in time.
+    fn run(
+        &mut self,
+        (call, exchange): (&Call<'_>, &ExchangeConfig),
+        body: &mut [u8],
+        explained: Option<&mut Explained>,
+    ) -> (Outcome, Reply) {
+        let request = match proto::openrtb::parse(body) {
+            Ok(request) => request,
+            Err(RequestError::TooLarge { .. }) => {
+                return refused(NoBid::Malformed, Reply::TooLarge);
+            }
+            Err(RequestError::Invalid { .. }) => return refused(NoBid::Invalid, Reply::BadRequest),
+            Err(_) => return refused(NoBid::Malformed, Reply::BadRequest),
+        };
+        let decided = self.decide_parsed((call, exchange), &request, explained);
+        let outcome = match decided {
+            Ok(()) => return (Outcome::Bid, Reply::Content),
+            Err(why) => why,
+        };
+        self.out.clear();
+        if exchange.no_bid == NoBidStyle::Reason {
+            respond::write_no_bid(&mut self.out, &request.id, outcome.nbr());
+        }
+        refused(outcome, Reply::NoContent)
+    }
+
+    fn decide_parsed(
+        &mut self,
+        (call, exchange): (&Call<'_>, &ExchangeConfig),
+        request: &BidRequest<'_>,
+        explained: Option<&mut Explained>,
+    ) -> Result<(), NoBid> {
+        let shared = Arc::clone(&self.shared);
+        let now = shared.clock.now();
+        let deadline_us = deadline_us(&shared, call, request)?;
+        let snapshot = self.adopt_snapshot(now)?;
+        if facts::is_declared_bot(request.device.ua.as_deref().unwrap_or_default()) {
+            return Err(NoBid::Fraud);
+        }
+        let seat = exchange.seat.as_ref().unwrap_or(&shared.config.seat);
+        if !allows_seat(&request.wseat, &request.bseat, seat) {
+            return Err(NoBid::NotForUs);
+        }
+        let currency = currency(&shared, request, &snapshot).ok_or(NoBid::NotForUs)?;
+        let mut texts = std::mem::take(&mut self.texts);
+        texts.fill(request);
+        let reader = Reader {
+            pseudonyms: &shared.pseudonyms,
+            eid_sources: &shared.config.eid_sources,
+        };
+        let mut facts = facts::read(request, &texts, reader, now);
+        let profile = profile(&shared, &mut facts);
+        facts.add_segments(profile.as_ref());
+        let position = shared
+            .exchanges
+            .iter()
+            .position(|name| name == call.exchange);
+        let market = Market {
+            at: request.at,
+            pays: exchange.pays,
+            seat,
+            fx: &shared.config.fx,
+            currency,
+        };
+        let auction = Auction {
+            request,
+            facts: &facts,
+            profile: profile.as_ref(),
+            snapshot: &snapshot,
+            market,
+            exchange: (call.exchange, position.unwrap_or(0)),
+            shade: exchange.shade,
+            config: &shared.config,
+            recent: &shared.recent,
+            now,
+        };
+        let decided = self.hold_auction(&auction, deadline_us, explained);
+        drop(facts);
+        self.texts = texts;
+        decided
+    }
+
+    /// Runs the auction, writes the answer and, if that was in time, records what was bid.
+    fn hold_auction(
+        &mut self,
+        auction: &Auction<'_>,
+        deadline_us: u64,
+        explained: Option<&mut Explained>,
+    ) -> Result<(), NoBid> {
+        let mut wins = Vec::new();
+        let mut sink = explained.as_ref().map(|_| Sink::default());
+        let any = if self.report.has_room() {
+            auction::run(auction, &mut self.work, &mut wins, sink.as_mut())
+        } else {
+            true
+        };
+        if let (Some(explained), Some(sink)) = (explained, sink) {
+            explained.take(auction, sink);
+        }
+        if wins.is_empty() {
+            return Err(if any {
+                NoBid::AllRefused
+            } else {
+                NoBid::NoCandidate
+            });
+        }
+        let bids: Vec<_> = wins
+            .iter()
+            .filter_map(|win| self.write_bid(auction, win))
+            .collect();
+        let listed: Vec<_> = bids
+            .iter()
+            .map(|(win, ad, _, texts)| (*win, *ad, texts))
+            .collect();
+        respond::write_answer(&mut self.out, auction, &listed);
+        if self.shared.clock.monotonic_us() > deadline_us {
+            self.counts.late();
+            self.take_back(auction, &wins);
+            return Err(NoBid::NoTime);
+        }
+        for (win, _, reference, _) in bids {
+            self.record(auction, win, reference);
+        }
+        Ok(())
+    }
+
+    fn write_bid<'a>(
+        &mut self,
+        auction: &Auction<'a>,
+        win: &'a Win,
+    ) -> Option<(&'a Win, &'a Ad, BidRef, Written)> {
+        let item = auction.snapshot.items.get(win.candidate.item)?;
+        let ad = item.ads.get(win.candidate.ad)?;
+        let imp = auction.request.imps.get(win.imp)?;
+        let reference = respond::reference(auction, win, (self.bid_ids.next_id(), ad));
+        let texts = respond::write(auction.config, &self.shared.keys, (&reference, ad), imp);
+        Some((win, ad, reference, texts))
+    }
+
+    /// A late answer is not sent: its money goes back.
+    fn take_back(&mut self, auction: &Auction<'_>, wins: &[Win]) {
+        for win in wins {
+            let item = auction.snapshot.items.get(win.candidate.item);
+            if let (Some(item), Some(hold)) = (item, win.hold) {
+                auction.snapshot.campaign_of(item).money.give_back(hold);
+            }
+        }
+    }
+
+    fn record(&mut self, auction: &Auction<'_>, win: &Win, reference: BidRef) {
+        let line_item = reference.line_item_id();
+        if let Some(hold) = win.hold {
+            let key = HoldKey::of(auction.exchange.0, win.hold_ms, auction.now);
+            let amounts = (hold.amount, win.candidate.full_cost);
+            self.report.hold(reference.campaign_id(), key, amounts);
+            let numbers = &win.candidate.numbers;
+            self.work
+                .tally
+                .bid(win.candidate.item, auction.exchange.1, numbers.multiplier);
+            if let Some(user) = auction.facts.user {
+                auction.recent.add(user, line_item, auction.now);
+            }
+        }
+        self.counts.bids(1);
+        record::offer_bid(
+            self.shared.log.as_ref(),
+            &record::bid_event(auction, win, reference),
+        );
+    }
+
+    /// Takes the newest snapshot into use; counters of the old one go out first.
+    fn adopt_snapshot(&mut self, now: Timestamp) -> Result<Arc<Snapshot>, NoBid> {
+        let newest = self.shared.snapshot.load_full().ok_or(NoBid::NotReady)?;
+        if !self
+            .shared
+            .budgets_loaded
+            .load(std::sync::atomic::Ordering::Acquire)
+        {
+            return Err(NoBid::NotReady);
+        }
+        let same = self
+            .snapshot
+            .as_ref()
+            .is_some_and(|own| Arc::ptr_eq(own, &newest));
+        if !same {
+            self.flush_tally(now);
+            let exchanges = self.shared.exchanges.len();
+            self.work
+                .tally
+                .resize(newest.items.len(), newest.campaigns.len(), exchanges);
+            self.snapshot = Some(Arc::clone(&newest));
+        }
+        Ok(newest)
+    }
+
+    /// Hands over counts and holds; called once a second and before the end. Never loses a hold: what the
+    /// background cannot take now stays here.
+    pub fn flush(&mut self, now: Timestamp) {
+        self.flush_tally(now);
+        self.counts.hand_over();
+        let report = std::mem::take(&mut self.report);
+        if report == CoreReport::default() {
+            return;
+        }
+        match self.reports.try_send(report) {
+            Ok(()) => {}
+            Err(TrySendError::Full(report) | TrySendError::Disconnected(report)) => {
+                self.report = report;
+            }
+        }
+    }
+
+    fn flush_tally(&mut self, now: Timestamp) {
+        let Some(snapshot) = self.snapshot.as_ref() else {
+            return;
+        };
+        let (shared, report, ids) = (&self.shared, &mut self.report, &mut self.event_ids);
+        self.work.tally.drain_campaigns(|position, count| {
+            if let Some(live) = snapshot.campaigns.get(position) {
+                report.eligible(live.campaign.id, count);
+            }
+        });
+        self.work.tally.drain_items(|position, exchange, entry| {
+            let (Some(item), Some(exchange)) =
+                (snapshot.items.get(position), shared.exchanges.get(exchange))
+            else {
+                return;
+            };
+            let subject = Subject {
+                campaign: item.line_item.campaign.0,
+                line_item: item.line_item.id.0,
+                exchange,
+                region: &shared.config.region,
+            };
+            let id = EventId(ids.next_id().0);
+            let event = record::delivery_event(id, subject, &entry, now);
+            record::offer_delivery(shared.log.as_ref(), subject.line_item, &event);
+        });
+    }
+}
+
+impl std::fmt::Debug for BidderCore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BidderCore").finish_non_exhaustive()
+    }
+}
+
+fn refused(why: NoBid, reply: Reply) -> (Outcome, Reply) {
+    (Outcome::NoBid(why), reply)
+}
+
+/// When the answer must be ready, on the steady clock.
+fn deadline_us(shared: &Shared, call: &Call<'_>, request: &BidRequest<'_>) -> Result<u64, NoBid> {
+    let config = &shared.config;
+    let tmax = request
+        .tmax_ms
+        .filter(|tmax| *tmax > 0)
+        .map_or(config.deadline_ms, i64::from);
+    let ours_ms = tmax.min(config.deadline_ms) - config.network_margin_ms;
+    let ours_us = u64::try_from(ours_ms).unwrap_or(0) * 1000;
+    let least_us = u64::try_from(config.decide_ms_min).unwrap_or(0) * 1000;
+    let gone_us = shared.clock.monotonic_us().saturating_sub(call.arrived_us);
+    if ours_us < gone_us.saturating_add(least_us) {
+        return Err(NoBid::NoTime);
+    }
+    Ok(call.arrived_us + ours_us)
+}
+
+fn currency(
+    shared: &Shared,
+    request: &BidRequest<'_>,
+    snapshot: &Snapshot,
+) -> Option<domain::Currency> {
+    let usd = [domain::Currency::USD];
+    let accepted = request.cur.as_deref().unwrap_or(&usd);
+    answer_currency(&shared.config.fx, accepted, &snapshot.currencies)
+}
+
+/// The user's profile. A store that fails makes the user unknown: capped line items stay out.
+fn profile(shared: &Shared, facts: &mut RequestFacts<'_>) -> Option<Profile> {
+    let user = facts.user?;
+    match shared.profiles.read(user) {
+        Ok(profile) => Some(profile.unwrap_or_default()),
+        Err(_) => {
+            facts.user = None;
+            None
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Explained {
+    privacy: Option<crate::privacy::Verdict>,
+    currency: Option<domain::Currency>,
+    verdicts: Vec<crate::explain::Verdict>,
+}
+
+impl Explained {
+    fn take(&mut self, auction: &Auction<'_>, sink: Sink) {
+        self.privacy = Some(auction.facts.privacy);
+        self.currency = Some(auction.market.currency);
+        self.verdicts = sink.into_verdicts();
+        self.verdicts.extend(
+            auction
+                .snapshot
+                .idle
+                .iter()
+                .map(|idle| crate::explain::Verdict {
+                    imp: String::new(),
+                    line_item: idle.line_item,
+                    name: idle.name.clone(),
+                    refused: Some(domain::Reject::NotLive),
+                    detail: idle.why,
+                    numbers: crate::explain::Numbers::default(),
+                }),
+        );
+    }
+}

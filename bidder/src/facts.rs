@@ -1,0 +1,508 @@
+//! What the auction needs to know of a request, reduced to the domain's words.
+
+use domain::targeting::{DeviceKind, Inventory, Os};
+use domain::{Timestamp, UserKey};
+use proto::openrtb::{BidRequest, Device, Signal};
+use store::profile::Profile;
+
+use crate::config::{SEGMENTS_MAX, SITE_LABELS_MAX};
+use crate::privacy::{self, IdSource, Pseudonyms, Signals, Verdict};
+use crate::targeting::Facts;
+
+/// Normalised texts of one request, in buffers that are kept.
+#[derive(Debug, Default)]
+pub struct Texts {
+    /// The site's or app's domain, lower case.
+    domain: String,
+    /// The app's bundle, as sent.
+    bundle: String,
+    country: String,
+    region: String,
+}
+
+/// What is read of a request before any line item is looked at.
+#[derive(Debug, Clone)]
+pub struct RequestFacts<'a> {
+    /// What targeting asks.
+    pub country: &'a str,
+    /// `COUNTRY-REGION`.
+    pub region: &'a str,
+    /// The kind of device.
+    pub device: Option<DeviceKind>,
+    /// The operating system.
+    pub os: Option<Os>,
+    /// Site, app or DOOH.
+    pub inventory: Option<Inventory>,
+    /// The domain, its parents and the bundle.
+    pub sites: Vec<&'a str>,
+    /// What reports and the model call the place: the bundle of an app, else the domain.
+    pub site: &'a str,
+    /// The publisher's id.
+    pub publisher: &'a str,
+    /// The app's bundle, for blocked apps; empty on the web.
+    pub bundle: &'a str,
+    /// Segments that may be used.
+    pub segments: Vec<&'a str>,
+    /// Hour of the week in UTC.
+    pub hour: u8,
+    /// The user, if there is one that may be used.
+    pub user: Option<UserKey>,
+    /// What was decided about user data.
+    pub privacy: Verdict,
+}
+
+/// What reading facts needs from the installation.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    /// Makes pseudonyms.
+    pub pseudonyms: &'a Pseudonyms,
+    /// Accepted sources of extended ids; any when empty.
+    pub eid_sources: &'a [String],
+}
+
+impl Texts {
+    /// Takes over what needs another spelling.
+    pub fn fill(&mut self, request: &BidRequest<'_>) {
+        let site = request.site.as_ref();
+        let page = || site.and_then(|site| host_of(site.page.as_deref()?));
+        let on_site = site.and_then(|site| site.domain.as_deref()).or_else(page);
+        let in_app = request.app.as_ref().and_then(|app| app.domain.as_deref());
+        let dooh = request
+            .dooh
+            .as_ref()
+            .and_then(|dooh| dooh.domain.as_deref());
+        let domain = on_site.or(in_app).or(dooh).unwrap_or_default();
+        set(&mut self.domain, bare_domain(domain));
+        self.domain.make_ascii_lowercase();
+        set(
+            &mut self.bundle,
+            request
+                .app
+                .as_ref()
+                .and_then(|app| app.bundle.as_deref())
+                .unwrap_or_default(),
+        );
+        let geo = &request.device.geo;
+        let home = &request.user.geo;
+        let country = geo
+            .country
+            .as_deref()
+            .or(home.country.as_deref())
+            .unwrap_or_default();
+        set(&mut self.country, country);
+        self.country.make_ascii_uppercase();
+        self.region.clear();
+        if let Some(region) = geo.region.as_deref().filter(|_| !self.country.is_empty()) {
+            self.region.push_str(&self.country);
+            self.region.push('-');
+            // ISO 3166-2 codes come with or without the country before them.
+            self.region
+                .push_str(region.rsplit('-').next().unwrap_or(region));
+            self.region.make_ascii_uppercase();
+        }
+    }
+}
+
+fn set(text: &mut String, value: &str) {
+    text.clear();
+    if value.len() <= domain::limits::FIELD_BYTES_MAX {
+        text.push_str(value.trim());
+    }
+}
+
+/// The host of an address.
+fn host_of(url: &str) -> Option<&str> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split(['/', '?', '#', ':']).next()?;
+    (!host.is_empty()).then_some(host)
+}
+
+/// Some exchanges send an address or a `www.` where a domain belongs.
+fn bare_domain(domain: &str) -> &str {
+    let host = host_of(domain).unwrap_or_default();
+    host.strip_prefix("www.")
+        .unwrap_or(host)
+        .trim_end_matches('.')
+}
+
+/// Reads the facts of a request whose `texts` are filled.
+pub fn read<'a>(
+    request: &'a BidRequest<'_>,
+    texts: &'a Texts,
+    reader: Reader<'_>,
+    now: Timestamp,
+) -> RequestFacts<'a> {
+    let privacy = privacy::decide(&signals(request));
+    let user = privacy
+        .user_allowed
+        .then(|| user(request, reader))
+        .flatten();
+    let segments = if privacy.user_allowed {
+        request.user.segments().take(SEGMENTS_MAX).collect()
+    } else {
+        Vec::new()
+    };
+    let mut sites: Vec<_> = with_parents(&texts.domain).collect();
+    if !texts.bundle.is_empty() && texts.bundle != texts.domain {
+        sites.push(&texts.bundle);
+    }
+    let site = if texts.bundle.is_empty() {
+        &texts.domain
+    } else {
+        &texts.bundle
+    };
+    RequestFacts {
+        country: &texts.country,
+        region: &texts.region,
+        device: device_kind(request),
+        os: os(&request.device),
+        inventory: inventory(request),
+        sites,
+        site,
+        publisher: request
+            .publisher()
+            .and_then(|p| p.id.as_deref())
+            .unwrap_or_default(),
+        bundle: &texts.bundle,
+        segments,
+        hour: now.hour_of_week(),
+        user,
+        privacy,
+    }
+}
+
+impl<'a> RequestFacts<'a> {
+    /// Adds the segments of the user's own profile.
+    pub fn add_segments(&mut self, profile: Option<&'a Profile>) {
+        let own = profile.map_or(&[][..], |profile| &profile.segments);
+        let room = SEGMENTS_MAX.saturating_sub(self.segments.len());
+        self.segments
+            .extend(own.iter().take(room).map(String::as_str));
+    }
+
+    /// The part that the index asks for.
+    pub fn targeting<'b>(&'b self, exchange: &'b str) -> Facts<'b>
+    where
+        'a: 'b,
+    {
+        Facts {
+            exchange,
+            country: self.country,
+            region: self.region,
+            device: self.device,
+            os: self.os,
+            inventory: self.inventory,
+            sites: &self.sites,
+            hour: self.hour,
+            segments: &self.segments,
+        }
+    }
+}
+
+/// `a.b.c`, `b.c`, `c`: a rule on a domain covers its subdomains.
+fn with_parents(domain: &str) -> impl Iterator<Item = &str> {
+    let first = Some(domain).filter(|domain| !domain.is_empty());
+    std::iter::successors(first, |rest| rest.split_once('.').map(|(_, parent)| parent))
+        .take(SITE_LABELS_MAX)
+}
+
+fn signals<'a>(request: &'a BidRequest<'_>) -> Signals<'a> {
+    let regs = &request.regs;
+    let us_privacy = match &regs.us_privacy {
+        Signal::Absent => "",
+        Signal::Text(text) => text,
+        Signal::Unreadable => "unreadable",
+    };
+    // -1 says that no section applies; a string without sections says nothing that could be read.
+    let in_force = regs.gpp_sid.iter().any(|section| *section > 0);
+    let unlisted = regs.gpp != Signal::Absent && regs.gpp_sid.is_empty();
+    Signals {
+        coppa: regs.coppa,
+        gdpr: regs.gdpr == Some(true) || regs.gpp_sid.contains(&2),
+        us_privacy,
+        gpp_applies: in_force || unlisted || regs.gpp == Signal::Unreadable,
+        limited: request.device.lmt || request.device.dnt || regs.gpc,
+    }
+}
+
+fn user(request: &BidRequest<'_>, reader: Reader<'_>) -> Option<UserKey> {
+    let known = |id: &Option<proto::openrtb::Text<'_>>| {
+        id.as_deref()
+            .filter(|id| privacy::names_somebody(id))
+            .map(str::to_owned)
+    };
+    let key = |source, id: &str| reader.pseudonyms.of(source, id);
+    if let Some(id) = known(&request.user.buyeruid) {
+        return Some(key(IdSource::Buyer, &id));
+    }
+    if let Some(id) = known(&request.device.ifa) {
+        return Some(key(IdSource::Device, &id.to_ascii_lowercase()));
+    }
+    let rank = |source: &str| match reader.eid_sources {
+        [] => Some(0),
+        listed => listed.iter().position(|own| own == source),
+    };
+    let usable = request.user.eids.iter().filter_map(|eid| {
+        let uid = eid
+            .uids
+            .iter()
+            .find(|uid| privacy::names_somebody(&uid.id))?;
+        Some((rank(&eid.source)?, &eid.source, &uid.id))
+    });
+    let (_, source, id) = usable.min_by_key(|(rank, _, _)| *rank)?;
+    Some(key(IdSource::Extended(source), id))
+}
+
+fn inventory(request: &BidRequest<'_>) -> Option<Inventory> {
+    match () {
+        () if request.app.is_some() => Some(Inventory::App),
+        () if request.dooh.is_some() => Some(Inventory::Dooh),
+        () if request.site.is_some() => Some(Inventory::Site),
+        () => None,
+    }
+}
+
+fn device_kind(request: &BidRequest<'_>) -> Option<DeviceKind> {
+    let device = &request.device;
+    let ua = device.ua.as_deref().unwrap_or_default();
+    match device.devicetype {
+        Some(2) => Some(DeviceKind::Desktop),
+        Some(3 | 6 | 7) => Some(DeviceKind::Tv),
+        Some(4) => Some(DeviceKind::Phone),
+        Some(5) => Some(DeviceKind::Tablet),
+        Some(8) => Some(DeviceKind::OutOfHome),
+        Some(1) => Some(mobile_of_agent(ua).unwrap_or(DeviceKind::Phone)),
+        _ if request.dooh.is_some() => Some(DeviceKind::OutOfHome),
+        _ if device
+            .sua
+            .as_ref()
+            .is_some_and(|sua| sua.mobile == Some(true)) =>
+        {
+            Some(DeviceKind::Phone)
+        }
+        _ => kind_of_agent(ua),
+    }
+}
+
+fn mobile_of_agent(ua: &str) -> Option<DeviceKind> {
+    match () {
+        () if ua.contains("iPad") || ua.contains("Tablet") => Some(DeviceKind::Tablet),
+        () if ua.contains("Android") && !ua.contains("Mobile") => Some(DeviceKind::Tablet),
+        () if ua.contains("Mobile") || ua.contains("iPhone") => Some(DeviceKind::Phone),
+        () => None,
+    }
+}
+
+fn kind_of_agent(ua: &str) -> Option<DeviceKind> {
+    let television = [
+        "SmartTV",
+        "SMART-TV",
+        "AppleTV",
+        "Tizen",
+        "Roku",
+        "CrKey",
+        "Android TV",
+    ];
+    let desktop = ["Windows NT", "Macintosh", "X11"];
+    if television.iter().any(|word| ua.contains(word)) {
+        return Some(DeviceKind::Tv);
+    }
+    let on_desk = || {
+        desktop
+            .iter()
+            .any(|word| ua.contains(word))
+            .then_some(DeviceKind::Desktop)
+    };
+    mobile_of_agent(ua).or_else(on_desk)
+}
+
+fn os(device: &Device<'_>) -> Option<Os> {
+    let hints = device.sua.as_ref().and_then(|sua| sua.platform.as_deref());
+    let named = hints.and_then(os_of_name);
+    let named = named.or_else(|| device.os.as_deref().and_then(os_of_name));
+    named.or_else(|| os_of_agent(device.ua.as_deref()?))
+}
+
+fn os_of_name(name: &str) -> Option<Os> {
+    let name = name.trim().to_ascii_lowercase();
+    let families = [
+        ("tvos", Os::TvOs),
+        ("tizen", Os::TvOs),
+        ("webos", Os::TvOs),
+        ("roku", Os::TvOs),
+        ("android", Os::Android),
+        ("ios", Os::Ios),
+        ("ipados", Os::Ios),
+        ("iphone", Os::Ios),
+        ("windows", Os::Windows),
+        ("mac", Os::MacOs),
+        ("os x", Os::MacOs),
+        ("linux", Os::Linux),
+        ("chrom", Os::Linux),
+        ("ubuntu", Os::Linux),
+    ];
+    families
+        .into_iter()
+        .find(|(word, _)| name.starts_with(word))
+        .map(|(_, os)| os)
+}
+
+fn os_of_agent(ua: &str) -> Option<Os> {
+    let families = [
+        ("Tizen", Os::TvOs),
+        ("Roku", Os::TvOs),
+        ("AppleTV", Os::TvOs),
+        ("Web0S", Os::TvOs),
+        ("Windows Phone", Os::Windows),
+        ("Android", Os::Android),
+        ("iPhone", Os::Ios),
+        ("iPad", Os::Ios),
+        ("Windows", Os::Windows),
+        ("Macintosh", Os::MacOs),
+        ("CrOS", Os::Linux),
+        ("Linux", Os::Linux),
+    ];
+    families
+        .into_iter()
+        .find(|(word, _)| ua.contains(word))
+        .map(|(_, os)| os)
+}
+
+/// Whether the agent says itself that nobody is watching.
+pub fn is_declared_bot(ua: &str) -> bool {
+    let ua = ua.to_ascii_lowercase();
+    let words = ["bot", "crawler", "spider", "headlesschrome"];
+    // A phone maker's name ends like the word.
+    words.iter().any(|word| ua.contains(word)) && !ua.contains("cubot")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(json: &str, check: impl FnOnce(&RequestFacts<'_>)) {
+        let mut body = json.as_bytes().to_vec();
+        let request = proto::openrtb::parse(&mut body).unwrap();
+        let mut texts = Texts::default();
+        texts.fill(&request);
+        let pseudonyms = Pseudonyms::new(&[7; 32]);
+        let reader = Reader {
+            pseudonyms: &pseudonyms,
+            eid_sources: &[],
+        };
+        check(&read(&request, &texts, reader, Timestamp(0)));
+    }
+
+    fn with(rest: &str) -> String {
+        format!(r#"{{"id":"1","imp":[{{"id":"1"}}],{rest}}}"#)
+    }
+
+    #[test]
+    fn places_are_normalised() {
+        facts(
+            &with(r#""site":{"domain":"WWW.News.Example.com"}"#),
+            |facts| {
+                assert_eq!(facts.sites, ["news.example.com", "example.com", "com"]);
+                assert_eq!(
+                    (facts.site, facts.inventory),
+                    ("news.example.com", Some(Inventory::Site))
+                );
+            },
+        );
+        facts(
+            &with(r#""site":{"page":"https://a.org:8443/x?y"}"#),
+            |facts| {
+                assert_eq!(facts.site, "a.org");
+            },
+        );
+        facts(
+            &with(r#""app":{"bundle":"com.Game","domain":"game.io"}"#),
+            |facts| {
+                assert_eq!(facts.sites, ["game.io", "io", "com.Game"]);
+                assert_eq!(
+                    (facts.site, facts.inventory),
+                    ("com.Game", Some(Inventory::App))
+                );
+            },
+        );
+        facts(
+            &with(r#""device":{"geo":{"country":"usa","region":"US-ca"}}"#),
+            |facts| {
+                assert_eq!((facts.country, facts.region), ("USA", "USA-CA"));
+            },
+        );
+    }
+
+    #[test]
+    fn devices_and_systems_come_from_the_best_source() {
+        let cases = [
+            (
+                r#"{"devicetype":4,"os":"iOS"}"#,
+                Some(DeviceKind::Phone),
+                Some(Os::Ios),
+            ),
+            (
+                r#"{"devicetype":3,"os":"tvOS"}"#,
+                Some(DeviceKind::Tv),
+                Some(Os::TvOs),
+            ),
+            (
+                r#"{"ua":"Mozilla/5.0 (Windows NT 10.0; Win64)"}"#,
+                Some(DeviceKind::Desktop),
+                Some(Os::Windows),
+            ),
+            (
+                r#"{"ua":"x","sua":{"platform":{"brand":"Android"},"mobile":1}}"#,
+                Some(DeviceKind::Phone),
+                Some(Os::Android),
+            ),
+            (
+                r#"{"devicetype":1,"ua":"Mozilla/5.0 (iPad; CPU OS 12_0)"}"#,
+                Some(DeviceKind::Tablet),
+                Some(Os::Ios),
+            ),
+            (r#"{}"#, None, None),
+        ];
+        for (device, kind, os) in cases {
+            facts(&with(&format!(r#""device":{device}"#)), |facts| {
+                assert_eq!((facts.device, facts.os), (kind, os), "{device}");
+            });
+        }
+    }
+
+    #[test]
+    fn users_are_resolved_in_order_and_only_if_allowed() {
+        let key = |user: &str| {
+            let mut found = None;
+            facts(&with(user), |facts| found = facts.user);
+            found
+        };
+        let both = key(r#""user":{"buyeruid":"b"},"device":{"ifa":"AB-1"}"#);
+        assert_eq!(both, key(r#""user":{"buyeruid":"b"}"#));
+        assert_eq!(
+            key(r#""device":{"ifa":"AB-1"}"#),
+            key(r#""device":{"ifa":"ab-1"}"#)
+        );
+        assert!(key(r#""user":{"eids":[{"source":"s","uids":[{"id":"e"}]}]}"#).is_some());
+        let refused = [
+            r#""user":{"buyeruid":"b"},"regs":{"gdpr":1}"#,
+            r#""user":{"buyeruid":"b"},"regs":{"ext":{"us_privacy":"1YYN"}}"#,
+            r#""user":{"buyeruid":"b"},"regs":{"gpp":"DBABLA~x","gpp_sid":[7]}"#,
+            r#""user":{"buyeruid":"b"},"device":{"lmt":1}"#,
+            r#""device":{"ifa":"00000000-0000-0000-0000-000000000000"}"#,
+            r#""user":{"id":"theirs"}"#,
+        ];
+        for user in refused {
+            assert_eq!(key(user), None, "{user}");
+        }
+    }
+
+    #[test]
+    fn declared_bots_are_known() {
+        assert!(is_declared_bot("Mozilla/5.0 (compatible; Googlebot/2.1)"));
+        assert!(!is_declared_bot(
+            "Mozilla/5.0 (Linux; Android 9; CUBOT X19) Mobile"
+        ));
+        assert!(!is_declared_bot(""));
+    }
+}

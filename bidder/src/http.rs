@@ -1,0 +1,187 @@
+//! The bid endpoint: the only place that knows HTTP. Method, path, size and load are checked, then the core decides.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::Clock;
+use domain::limits::REQUEST_BODY_BYTES_MAX;
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use service_kit::body::{BodyLimits, BodyReader};
+
+use crate::core::{BidderCore, Call, Reply};
+use crate::metrics::{self, HTTP_REFUSED};
+
+/// The version of OpenRTB that answers follow.
+const OPENRTB_VERSION: (&str, &str) = ("x-openrtb-version", "2.6");
+/// Body buffers that a core keeps for later requests.
+const READERS_KEPT_MAX: usize = 64;
+
+/// One core with what its requests share. It stays on its thread.
+pub struct CoreService {
+    core: RefCell<BidderCore>,
+    readers: RefCell<Vec<BodyReader>>,
+    clock: Arc<dyn Clock>,
+    load: Arc<Load>,
+    body_timeout: Duration,
+}
+
+/// Requests under way in the process.
+#[derive(Debug)]
+pub struct Load {
+    now: AtomicUsize,
+    max: usize,
+}
+
+impl Load {
+    /// None yet, at most `max`.
+    pub fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self {
+            now: AtomicUsize::new(0),
+            max,
+        })
+    }
+
+    fn enter(self: &Arc<Self>) -> Option<Place> {
+        let place = Place(Arc::clone(self));
+        let before = self.now.fetch_add(1, Ordering::Relaxed);
+        (before < self.max).then_some(place)
+    }
+}
+
+/// One request's place, given back when dropped.
+struct Place(Arc<Load>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl CoreService {
+    /// Serves with `core`.
+    pub fn new(
+        core: BidderCore,
+        clock: Arc<dyn Clock>,
+        load: Arc<Load>,
+        body_timeout: Duration,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            core: RefCell::new(core),
+            readers: RefCell::new(Vec::new()),
+            clock,
+            load,
+            body_timeout,
+        })
+    }
+
+    /// Hands over counts and holds.
+    pub fn flush(&self) {
+        self.core.borrow_mut().flush(self.clock.now());
+    }
+
+    /// Answers one request.
+    pub async fn serve(self: Rc<Self>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        self.respond(request).await
+    }
+
+    async fn respond<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let arrived_us = self.clock.monotonic_us();
+        let (head, body) = request.into_parts();
+        let Some(exchange) = head.uri.path().strip_prefix("/bid/") else {
+            return refuse(StatusCode::NOT_FOUND);
+        };
+        if head.method != Method::POST {
+            let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED);
+            response
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static("POST"));
+            return response;
+        }
+        let Some(_place) = self.load.enter() else {
+            self.core.borrow_mut().shed();
+            return empty(StatusCode::NO_CONTENT);
+        };
+        let limits = BodyLimits {
+            bytes_max: REQUEST_BODY_BYTES_MAX,
+            timeout: self.body_timeout,
+        };
+        let mut reader = self.readers.borrow_mut().pop().unwrap_or_default();
+        let response = match reader.read(&head.headers, body, limits).await {
+            Ok(bytes) => self.decide(
+                &Call {
+                    exchange,
+                    arrived_us,
+                },
+                bytes,
+            ),
+            Err(error) => refuse(error.status()),
+        };
+        let mut readers = self.readers.borrow_mut();
+        if readers.len() < READERS_KEPT_MAX {
+            readers.push(reader);
+        }
+        response
+    }
+
+    fn decide(&self, call: &Call<'_>, body: &mut [u8]) -> Response<Full<Bytes>> {
+        let mut core = self.core.borrow_mut();
+        let answer = core.decide(call, body);
+        let response = match answer.reply {
+            Reply::Content => content(answer.body),
+            Reply::NoContent => empty(StatusCode::NO_CONTENT),
+            Reply::BadRequest => refuse(StatusCode::BAD_REQUEST),
+            Reply::NotFound => refuse(StatusCode::NOT_FOUND),
+            Reply::TooLarge => refuse(StatusCode::PAYLOAD_TOO_LARGE),
+        };
+        metrics::decided_in(self.clock.monotonic_us().saturating_sub(call.arrived_us));
+        response
+    }
+}
+
+impl Drop for CoreService {
+    /// The last counts and holds of a core that ends.
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+fn content(body: &[u8]) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::copy_from_slice(body)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let (name, value) = OPENRTB_VERSION;
+    headers.insert(
+        HeaderName::from_static(name),
+        HeaderValue::from_static(value),
+    );
+    response
+}
+
+fn empty(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::new()));
+    *response.status_mut() = status;
+    response
+}
+
+fn refuse(status: StatusCode) -> Response<Full<Bytes>> {
+    let label = match status {
+        StatusCode::NOT_FOUND => "404",
+        StatusCode::METHOD_NOT_ALLOWED => "405",
+        StatusCode::REQUEST_TIMEOUT => "408",
+        StatusCode::PAYLOAD_TOO_LARGE => "413",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "415",
+        _ => "400",
+    };
+    ::metrics::counter!(HTTP_REFUSED, "status" => label).increment(1);
+    empty(status)
+}

@@ -1,0 +1,112 @@
+//! Names of the bidder's metrics, its latency buckets, and who counts what.
+
+use domain::{NoBid, Outcome, Reject};
+use metrics::{counter, histogram};
+
+/// Requests by how they ended (`outcome`).
+pub const REQUESTS: &str = "paceline_bidder_requests_total";
+/// Bids sent.
+pub const BIDS: &str = "paceline_bidder_bids_total";
+/// Refused line items by `reason`.
+pub const REFUSALS: &str = "paceline_bidder_refusals_total";
+/// Bids whose record the event log did not take.
+pub const BIDS_UNLOGGED: &str = "paceline_bidder_bids_unlogged_total";
+/// Delivery counts that the event log did not take.
+pub const DELIVERY_UNLOGGED: &str = "paceline_bidder_delivery_unlogged_total";
+/// Answers that were ready only after their deadline and were withheld.
+pub const LATE: &str = "paceline_bidder_late_answers_total";
+/// Time from the whole request to the whole answer.
+pub const DECIDE_SECONDS: &str = "paceline_bidder_decide_seconds";
+/// Snapshots that were taken into use.
+pub const SNAPSHOTS: &str = "paceline_bidder_snapshots_total";
+/// Snapshots that were refused or could not be loaded.
+pub const SNAPSHOTS_REFUSED: &str = "paceline_bidder_snapshots_refused_total";
+/// Requests that HTTP refused, by `status`.
+pub const HTTP_REFUSED: &str = "paceline_bidder_http_refused_total";
+
+/// The label of an outcome.
+pub fn outcome_label(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Bid => "bid",
+        Outcome::NoBid(why) => why.label(),
+    }
+}
+
+/// Counters of one core, handed over once a second so that a request touches no shared memory for them.
+#[derive(Debug)]
+pub struct Counts {
+    outcomes: [u64; NoBid::ALL.len() + 1],
+    refusals: [u64; Reject::ALL.len()],
+    bids: u64,
+    late: u64,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            outcomes: [0; NoBid::ALL.len() + 1],
+            refusals: [0; Reject::ALL.len()],
+            bids: 0,
+            late: 0,
+        }
+    }
+}
+
+impl Counts {
+    /// Counts a request.
+    pub fn outcome(&mut self, outcome: Outcome) {
+        let at = match outcome {
+            Outcome::Bid => NoBid::ALL.len(),
+            Outcome::NoBid(why) => why as usize,
+        };
+        if let Some(count) = self.outcomes.get_mut(at) {
+            *count += 1;
+        }
+    }
+
+    /// Counts a refused line item.
+    pub fn refusal(&mut self, why: Reject) {
+        if let Some(count) = self.refusals.get_mut(why as usize) {
+            *count += 1;
+        }
+    }
+
+    /// Counts bids that were sent.
+    pub fn bids(&mut self, bids: u64) {
+        self.bids += bids;
+    }
+
+    /// Counts an answer that was withheld because it was late.
+    pub fn late(&mut self) {
+        self.late += 1;
+    }
+
+    /// Adds everything to the process's counters and starts again from zero.
+    pub fn hand_over(&mut self) {
+        let counts = std::mem::take(self);
+        let outcomes = NoBid::ALL
+            .iter()
+            .map(|why| Outcome::NoBid(*why))
+            .chain([Outcome::Bid]);
+        for (outcome, count) in outcomes
+            .zip(counts.outcomes)
+            .filter(|(_, count)| *count > 0)
+        {
+            counter!(REQUESTS, "outcome" => outcome_label(outcome)).increment(count);
+        }
+        for (why, count) in Reject::ALL
+            .iter()
+            .zip(counts.refusals)
+            .filter(|(_, count)| *count > 0)
+        {
+            counter!(REFUSALS, "reason" => why.label()).increment(count);
+        }
+        counter!(BIDS).increment(counts.bids);
+        counter!(LATE).increment(counts.late);
+    }
+}
+
+/// Notes how long a decision took.
+pub fn decided_in(us: u64) {
+    histogram!(DECIDE_SECONDS).record(us as f64 / 1e6);
+}

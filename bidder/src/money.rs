@@ -1,0 +1,231 @@
+//! A campaign's money as the cores share it: headroom, multiplier, how holds are measured. Atomics only.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+
+use domain::{CampaignId, Micros, Timestamp};
+use pacing::account::HoldKey;
+
+use crate::config::HOLD_SUMS_MAX;
+
+/// What the bid path may spend for one campaign until the background speaks again.
+///
+/// Every core subtracts its holds from `headroom`; the background adds what the store grants. A lease that
+/// lapsed starts a new `epoch`, so that a hold taken before it is not given back into the new one.
+#[derive(Debug)]
+pub struct CampaignMoney {
+    headroom: AtomicI64,
+    expires_at: AtomicI64,
+    epoch: AtomicU64,
+    multiplier: AtomicU64,
+    expected_ratio: AtomicU64,
+    full_holds: AtomicBool,
+}
+
+impl Default for CampaignMoney {
+    /// No headroom: nothing is bid before the first grant.
+    fn default() -> Self {
+        Self {
+            headroom: AtomicI64::new(0),
+            expires_at: AtomicI64::new(0),
+            epoch: AtomicU64::new(0),
+            multiplier: AtomicU64::new(1.0_f64.to_bits()),
+            expected_ratio: AtomicU64::new(1.0_f64.to_bits()),
+            full_holds: AtomicBool::new(true),
+        }
+    }
+}
+
+/// Money that a bid has taken from its campaign's headroom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a hold is reported or given back, never forgotten"]
+pub struct Hold {
+    /// How much.
+    pub amount: Micros,
+    epoch: u64,
+}
+
+impl CampaignMoney {
+    /// What every bid is multiplied with, in (0, 1].
+    pub fn multiplier(&self) -> f64 {
+        f64::from_bits(self.multiplier.load(Ordering::Relaxed))
+    }
+
+    /// What a bid whose whole cost is `full` must hold.
+    pub fn hold_amount(&self, full: Micros) -> Micros {
+        let ratio = f64::from_bits(self.expected_ratio.load(Ordering::Relaxed));
+        pacing::hold_amount(full, ratio, self.full_holds.load(Ordering::Relaxed))
+    }
+
+    /// Takes `amount` if the lease covers it at `now`.
+    pub fn try_hold(&self, amount: Micros, now: Timestamp) -> Option<Hold> {
+        if now.0 >= self.expires_at.load(Ordering::Acquire) || amount.0 <= 0 {
+            return None;
+        }
+        let epoch = self.epoch.load(Ordering::Acquire);
+        let take = |headroom: i64| (headroom >= amount.0).then(|| headroom - amount.0);
+        let taken = self
+            .headroom
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, take);
+        taken.is_ok().then_some(Hold { amount, epoch })
+    }
+
+    /// Puts back what an unsent bid had taken.
+    pub fn give_back(&self, hold: Hold) {
+        if self.epoch.load(Ordering::Acquire) == hold.epoch {
+            self.headroom.fetch_add(hold.amount.0, Ordering::AcqRel);
+        }
+    }
+
+    /// What may still be held.
+    pub fn headroom(&self) -> Micros {
+        Micros(self.headroom.load(Ordering::Acquire))
+    }
+
+    /// Takes over what the store granted.
+    pub fn apply(&self, grant: &pacing::Grant) {
+        if grant.lapsed {
+            self.epoch.fetch_add(1, Ordering::AcqRel);
+            self.headroom.store(grant.added.0, Ordering::Release);
+        } else {
+            self.headroom.fetch_add(grant.added.0, Ordering::AcqRel);
+        }
+        self.full_holds.store(grant.full_holds, Ordering::Relaxed);
+        self.expires_at.store(grant.expires_at.0, Ordering::Release);
+    }
+
+    /// Sets what pacing decided.
+    pub fn steer(&self, multiplier: f64, expected_ratio: f64) {
+        self.multiplier
+            .store(multiplier.to_bits(), Ordering::Relaxed);
+        self.expected_ratio
+            .store(expected_ratio.to_bits(), Ordering::Relaxed);
+    }
+}
+
+/// What one core has done since its last report; the background alone reads it.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct CoreReport {
+    /// By campaign.
+    pub campaigns: BTreeMap<CampaignId, CampaignTally>,
+    sums: usize,
+}
+
+/// One campaign's part of a report.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct CampaignTally {
+    /// Impressions it was eligible for.
+    pub eligible: u64,
+    /// What its bids would cost if all were won at their own price.
+    pub bid: Micros,
+    /// Holds by bucket.
+    pub holds: BTreeMap<HoldKey, Micros>,
+}
+
+impl CoreReport {
+    /// Whether one more hold can be kept; without room no bid may be made.
+    pub fn has_room(&self) -> bool {
+        self.sums < HOLD_SUMS_MAX
+    }
+
+    /// Notes a hold of a bid whose whole cost is `full`.
+    pub fn hold(&mut self, campaign: CampaignId, key: HoldKey, (amount, full): (Micros, Micros)) {
+        let tally = self.campaigns.entry(campaign).or_default();
+        tally.bid = tally.bid.saturating_add(full);
+        let before = tally.holds.len();
+        *tally.holds.entry(key).or_default() += amount;
+        self.sums += tally.holds.len() - before;
+    }
+
+    /// Notes impressions that a campaign was eligible for.
+    pub fn eligible(&mut self, campaign: CampaignId, count: u64) {
+        self.campaigns.entry(campaign).or_default().eligible += count;
+    }
+
+    /// Adds another report to this one.
+    pub fn merge(&mut self, other: Self) {
+        for (campaign, theirs) in other.campaigns {
+            let ours = self.campaigns.entry(campaign).or_default();
+            ours.eligible += theirs.eligible;
+            ours.bid = ours.bid.saturating_add(theirs.bid);
+            for (key, amount) in theirs.holds {
+                *ours.holds.entry(key).or_default() += amount;
+            }
+        }
+        self.sums = self.campaigns.values().map(|tally| tally.holds.len()).sum();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(added: i64, lapsed: bool) -> pacing::Grant {
+        pacing::Grant {
+            added: Micros(added),
+            lapsed,
+            full_holds: true,
+            expires_at: Timestamp(10_000),
+            left: Micros(1_000_000),
+            left_total: Micros(1_000_000),
+            spent: Micros::ZERO,
+            exposed: Micros::ZERO,
+        }
+    }
+
+    #[test]
+    fn holds_never_pass_the_lease_nor_its_end() {
+        let money = CampaignMoney::default();
+        let now = Timestamp(5_000);
+        assert_eq!(money.try_hold(Micros(1), now), None, "no grant yet");
+        money.apply(&grant(100, true));
+        let hold = money.try_hold(Micros(60), now).unwrap();
+        assert_eq!(money.try_hold(Micros(60), now), None);
+        assert_eq!(
+            money.try_hold(Micros(40), Timestamp(10_000)),
+            None,
+            "lapsed"
+        );
+        money.give_back(hold);
+        assert_eq!(money.headroom(), Micros(100));
+        assert_eq!(
+            money.try_hold(Micros(0), now),
+            None,
+            "every bid costs something"
+        );
+    }
+
+    #[test]
+    fn a_lapsed_lease_takes_its_headroom_along() {
+        let money = CampaignMoney::default();
+        money.apply(&grant(100, true));
+        let hold = money.try_hold(Micros(30), Timestamp(0)).unwrap();
+        money.apply(&grant(50, true));
+        money.give_back(hold);
+        assert_eq!(money.headroom(), Micros(50));
+        money.apply(&grant(25, false));
+        assert_eq!(money.headroom(), Micros(75));
+    }
+
+    #[test]
+    fn reports_add_up_by_bucket() {
+        let key = |second| HoldKey {
+            exchange: "x".into(),
+            hold_ms: 60_000,
+            second,
+        };
+        let mut report = CoreReport::default();
+        report.hold(CampaignId(1), key(7), (Micros(5), Micros(9)));
+        report.hold(CampaignId(1), key(7), (Micros(5), Micros(9)));
+        let mut other = CoreReport::default();
+        other.hold(CampaignId(1), key(8), (Micros(1), Micros(1)));
+        other.eligible(CampaignId(2), 3);
+        report.merge(other);
+        let one = &report.campaigns[&CampaignId(1)];
+        assert_eq!(
+            (one.bid, one.holds[&key(7)], one.holds.len()),
+            (Micros(19), Micros(10), 2)
+        );
+        assert_eq!(report.campaigns[&CampaignId(2)].eligible, 3);
+    }
+}

@@ -1,0 +1,162 @@
+//! One campaign's control, stepped once a second: its multiplier, the cost of its bids, its lease request.
+
+use domain::targeting::Inventory;
+use domain::{Campaign, Cpm, Micros, Timestamp};
+use pacing::{BudgetLimits, CostRatio, Grant, LeaseRequest, Pacer, PlacedHold, Schedule, Tick};
+use proto::openrtb::Imp;
+
+use crate::config::{HOLD_MS_MAX, HoldTimes};
+use crate::money::{CampaignMoney, CampaignTally};
+use crate::snapshot::Item;
+
+/// Leases cover this much planned spend, in seconds.
+const LEASE_SECONDS: i64 = 2;
+/// The cost ratio starts with the weight of this many full bids.
+const PRIOR_BIDS: i64 = 200;
+
+/// How long a bid's money waits for its notice: by the kind of slot, unless `imp.exp` says.
+pub fn hold_ms(times: HoldTimes, imp: &Imp<'_>, inventory: Option<Inventory>) -> i64 {
+    let usual = match () {
+        () if imp.instl || imp.video.is_some() || imp.audio.is_some() => times.interstitial_ms,
+        () if imp.native.is_some() => times.native_ms,
+        () if inventory == Some(Inventory::App) => times.app_ms,
+        () if inventory == Some(Inventory::Dooh) => times.interstitial_ms,
+        () => times.web_ms,
+    };
+    let told = imp
+        .exp_s
+        .filter(|seconds| *seconds > 0)
+        .map(|seconds| i64::from(seconds) * 1000);
+    told.unwrap_or(usual).clamp(1000, HOLD_MS_MAX)
+}
+
+/// A campaign's controller.
+#[derive(Debug)]
+pub struct Controller {
+    pacer: Pacer,
+    ratio: CostRatio,
+    spent: Option<Micros>,
+    /// Billed since the last step.
+    billed: Micros,
+    left: Micros,
+    hold_ms_max: i64,
+}
+
+impl Controller {
+    /// Starts at full value and full holds. `hold_ms` is the longest hold time that is configured.
+    pub fn new(campaign: &Campaign, full_bid: Micros, hold_ms: i64) -> Self {
+        Self {
+            pacer: Pacer::new(schedule(campaign)),
+            ratio: CostRatio::new(Micros(full_bid.0.saturating_mul(PRIOR_BIDS))),
+            spent: None,
+            billed: Micros::ZERO,
+            left: campaign.budget,
+            hold_ms_max: hold_ms,
+        }
+    }
+
+    /// Follows a changed campaign.
+    pub fn replan(&mut self, campaign: &Campaign) {
+        self.pacer.replan(schedule(campaign));
+    }
+
+    /// Takes what the cores did since the last step and steers the campaign's bids.
+    pub fn step(&mut self, tally: &CampaignTally, money: &CampaignMoney, now: Timestamp) {
+        let tick = Tick {
+            eligible: tally.eligible,
+            cost: tally.bid.scale(self.ratio.estimate()),
+            left: self.left,
+        };
+        self.ratio
+            .observe(tally.bid, std::mem::take(&mut self.billed));
+        let multiplier = self.pacer.step(now, tick);
+        money.steer(multiplier, self.ratio.for_holds());
+    }
+
+    /// What to ask of the store: `tally` holds what was placed since it last granted something.
+    pub fn request(
+        &mut self,
+        bidder: [u8; 16],
+        tally: &CampaignTally,
+        full_bid: Micros,
+        now: Timestamp,
+    ) -> LeaseRequest {
+        let placed: Vec<_> = tally
+            .holds
+            .iter()
+            .map(|(key, amount)| PlacedHold {
+                key: key.clone(),
+                amount: *amount,
+            })
+            .collect();
+        let longest = placed
+            .iter()
+            .map(|placed| placed.key.hold_ms)
+            .max()
+            .unwrap_or(0);
+        self.hold_ms_max = self.hold_ms_max.max(longest);
+        let planned = self.pacer.planned_per_s(now, self.left);
+        LeaseRequest {
+            bidder,
+            placed,
+            wanted: Micros(planned.0.saturating_mul(LEASE_SECONDS)),
+            full_bid,
+            hold_ms_max: self.hold_ms_max,
+        }
+    }
+
+    /// Learns from what the store answered.
+    pub fn granted(&mut self, grant: &Grant) {
+        self.left = grant.left;
+        let before = self.spent.replace(grant.spent).unwrap_or(grant.spent);
+        self.billed += (grant.spent - before).at_least_zero();
+    }
+}
+
+fn schedule(campaign: &Campaign) -> Schedule {
+    Schedule::new(campaign.plan, campaign.flight_start, campaign.flight_end)
+}
+
+/// The budget as the account checks it.
+pub fn limits(campaign: &Campaign) -> BudgetLimits {
+    BudgetLimits {
+        budget: campaign.budget,
+        daily: campaign.daily_budget,
+    }
+}
+
+/// What the dearest single bid of a campaign's line items costs, fee included.
+pub fn full_bid<'a>(items: impl Iterator<Item = &'a Item>, fee_ppm: i64) -> Micros {
+    let dearest = items
+        .map(|item| item.line_item.max_bid)
+        .max()
+        .unwrap_or(Cpm::ZERO);
+    let unit = domain::money::MICROS_PER_UNIT;
+    // One micro more than the cost: a conversion there and back may round up once.
+    crate::price::full_cost(dearest, 1, unit, fee_ppm).saturating_add(Micros(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hold_times_follow_slot_and_exp() {
+        let times = HoldTimes::default();
+        let web = Imp::default();
+        assert_eq!(hold_ms(times, &web, Some(Inventory::Site)), times.web_ms);
+        assert_eq!(hold_ms(times, &web, Some(Inventory::App)), times.app_ms);
+        let full_screen = Imp {
+            instl: true,
+            ..Imp::default()
+        };
+        assert_eq!(hold_ms(times, &full_screen, None), times.interstitial_ms);
+        let told = |exp_s| Imp {
+            exp_s: Some(exp_s),
+            ..Imp::default()
+        };
+        assert_eq!(hold_ms(times, &told(5), None), 5_000);
+        assert_eq!(hold_ms(times, &told(u32::MAX), None), HOLD_MS_MAX);
+        assert_eq!(hold_ms(times, &told(0), None), times.web_ms);
+    }
+}

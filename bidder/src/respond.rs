@@ -1,0 +1,215 @@
+//! From winning candidates to the answer's bytes: markup, tracking addresses with sealed tokens, the bids.
+
+use domain::creative::CreativeFormat;
+use domain::targeting::Size;
+use domain::{BidId, Creative};
+use proto::event::BidRef;
+use proto::openrtb::markup::vast::VastAd;
+use proto::openrtb::markup::{self, Tracking};
+use proto::openrtb::{Bid, Imp, MarkupType, ResponseHead};
+use proto::token::{Purpose, TokenKeys};
+
+use crate::auction::{Auction, Win};
+use crate::config::Config;
+use crate::snapshot::Ad;
+
+/// One bid, ready to be written: every text that the answer borrows.
+#[derive(Debug)]
+pub struct Written {
+    id: String,
+    crid: String,
+    cid: String,
+    adm: String,
+    burl: String,
+    nurl: String,
+    lurl: String,
+}
+
+/// What a win's tokens carry, in the terms of events.
+pub fn reference(auction: &Auction<'_>, win: &Win, (id, ad): (BidId, &Ad)) -> BidRef {
+    let campaign = auction
+        .snapshot
+        .items
+        .get(win.candidate.item)
+        .map(|item| &auction.snapshot.campaign_of(item).campaign);
+    BidRef {
+        bid_id: id.0.to_vec(),
+        campaign: ad.features.campaign.0,
+        line_item: ad.features.line_item.0,
+        creative: ad.creative.id.0,
+        exchange: auction.exchange.0.to_owned(),
+        user: auction
+            .facts
+            .user
+            .map(|user| user.0.to_vec())
+            .unwrap_or_default(),
+        bid_at_ms: auction.now.0,
+        price_cpm_micros: win.candidate.numbers.price.0.0,
+        currency: auction.market.currency.to_string(),
+        rate: win.candidate.rate,
+        rate_day: auction.config.fx.day,
+        campaign_currency: campaign.map(|c| c.currency).unwrap_or_default().to_string(),
+        hold_micros: win.hold.map_or(0, |hold| hold.amount.0),
+        hold_ms: win.hold_ms,
+        quantity: i32::try_from(win.quantity).unwrap_or(i32::MAX),
+        test: auction.request.test,
+        first_price: win.candidate.rule == crate::price::PriceRule::First,
+        landing: String::new(),
+        fee_ppm: u32::try_from(auction.config.fee_ppm).unwrap_or(u32::MAX),
+        predicted_ctr_ppm: (win.candidate.numbers.click * 1e6).round() as u32,
+    }
+}
+
+/// Writes markup and addresses of one bid.
+pub fn write(
+    config: &Config,
+    keys: &TokenKeys,
+    (reference, ad): (&BidRef, &Ad),
+    imp: &Imp<'_>,
+) -> Written {
+    let notice = keys.seal(reference, Purpose::Notice);
+    let event = keys.seal(reference, Purpose::Event);
+    let landing = BidRef {
+        landing: ad.creative.click_url.clone(),
+        ..reference.clone()
+    };
+    let click = keys.seal(&landing, Purpose::Click);
+    let base = &config.public_url;
+    let click = format!("{base}/click?t={click}");
+    let impression = format!("{base}/imp?t={event}");
+    let view = format!("{base}/view?t={event}");
+    let tracking = Tracking {
+        click: &click,
+        impression: &impression,
+        view: &view,
+    };
+    Written {
+        id: reference.id().to_string(),
+        crid: ad.creative.id.to_string(),
+        cid: ad.features.campaign.to_string(),
+        adm: write_markup(ad, imp, &tracking),
+        burl: format!("{base}/bill?t={notice}&p=${{AUCTION_PRICE}}"),
+        nurl: format!("{base}/win?t={notice}&p=${{AUCTION_PRICE}}"),
+        lurl: format!("{base}/loss?t={notice}&r=${{AUCTION_LOSS}}&m=${{AUCTION_MIN_TO_WIN}}"),
+    }
+}
+
+fn write_markup(ad: &Ad, imp: &Imp<'_>, tracking: &Tracking<'_>) -> String {
+    let mut out = String::new();
+    match &ad.creative.format {
+        CreativeFormat::Banner {
+            width,
+            height,
+            markup,
+        } => {
+            let size = Size {
+                width: *width,
+                height: *height,
+            };
+            markup::write_banner(&mut out, markup, size, tracking);
+        }
+        CreativeFormat::Video(media) => {
+            let protocols = imp.video.as_ref().map_or(&[][..], |slot| &slot.protocols);
+            write_vast(&mut out, (&ad.creative, media), protocols, tracking);
+        }
+        CreativeFormat::Audio(media) => {
+            let protocols = imp.audio.as_ref().map_or(&[][..], |slot| &slot.protocols);
+            write_vast(&mut out, (&ad.creative, media), protocols, tracking);
+        }
+        CreativeFormat::Native(assets) => {
+            let layout = imp.native.as_ref().and_then(|native| native.parsed().ok());
+            let layout = layout.expect("the candidate's native layout was read before it won");
+            markup::native_answer(&mut out, &layout, assets, tracking)
+                .expect("the candidate was checked against this layout before it won");
+        }
+    }
+    out
+}
+
+fn write_vast(
+    out: &mut String,
+    (creative, media): (&Creative, &domain::creative::Media),
+    protocols: &[u32],
+    tracking: &Tracking<'_>,
+) {
+    let version = markup::vast_version(protocols);
+    let version = version.expect("the candidate's protocol was checked before it won");
+    let id = creative.id.to_string();
+    let ad = VastAd {
+        id: &id,
+        title: &creative.name,
+        media,
+        audio: matches!(creative.format, CreativeFormat::Audio(_)),
+        tracking: *tracking,
+        error: None,
+    };
+    markup::write_vast(out, version, &ad);
+}
+
+/// Writes the whole answer into `out`. `bids` are the wins with their ads and texts, in order.
+pub fn write_answer(out: &mut Vec<u8>, auction: &Auction<'_>, bids: &[(&Win, &Ad, &Written)]) {
+    let listed = bids
+        .iter()
+        .filter_map(|(win, ad, texts)| bid(auction, win, (ad, texts)));
+    let listed: Vec<Bid<'_>> = listed.collect();
+    let head = ResponseHead {
+        id: &auction.request.id,
+        bidid: bids
+            .first()
+            .map_or("", |(_, _, written)| written.id.as_str()),
+        cur: auction.market.currency,
+        seat: Some(auction.market.seat),
+    };
+    proto::openrtb::write_response(out, &head, &listed);
+}
+
+fn bid<'a>(
+    auction: &Auction<'a>,
+    win: &Win,
+    (ad, texts): (&'a Ad, &'a Written),
+) -> Option<Bid<'a>> {
+    let imp = auction.request.imps.get(win.imp)?;
+    let creative = ad.creative.as_ref();
+    let (mtype, size, dur_s) = match &creative.format {
+        CreativeFormat::Banner { width, height, .. } => {
+            (MarkupType::Banner, (*width, *height), None)
+        }
+        CreativeFormat::Video(media) => (
+            MarkupType::Video,
+            (media.width, media.height),
+            Some(media.duration_s),
+        ),
+        CreativeFormat::Audio(media) => (MarkupType::Audio, (0, 0), Some(media.duration_s)),
+        CreativeFormat::Native(_) => (MarkupType::Native, (0, 0), None),
+    };
+    let deal = win.candidate.deal.and_then(|at| imp.pmp.deals.get(at));
+    let plain = Bid::new(
+        &texts.id,
+        &imp.id,
+        win.candidate.numbers.price,
+        mtype,
+        &texts.adm,
+    );
+    Some(Bid {
+        crid: &texts.crid,
+        cid: &texts.cid,
+        adomain: &ad.adomain,
+        cat: &creative.categories,
+        attr: &creative.attributes,
+        burl: Some(&texts.burl),
+        nurl: Some(&texts.nurl),
+        lurl: Some(&texts.lurl),
+        w: size.0,
+        h: size.1,
+        dur_s,
+        dealid: deal.map(|deal| deal.id.as_ref()),
+        exp_s: u32::try_from(win.hold_ms / 1000).ok(),
+        language: creative.language.as_deref(),
+        ..plain
+    })
+}
+
+/// Writes an answer without a bid, for exchanges that want the reason.
+pub fn write_no_bid(out: &mut Vec<u8>, id: &str, nbr: u32) {
+    proto::openrtb::no_bid(out, id, nbr);
+}

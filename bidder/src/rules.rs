@@ -1,0 +1,412 @@
+//! The request's rules, one plain function each: may this ad be shown there, and on what terms.
+
+use domain::creative::{BannerMarkup, CreativeFormat, Media};
+use domain::targeting::Size;
+use domain::{Creative, Currency, FxTable, Reject};
+use proto::openrtb::{BannerSlot, BidRequest, Deal, Floor, Imp, MediaSlot, Text};
+
+use crate::config::Pays;
+use crate::price::{PriceRule, Terms, floor_in};
+use crate::snapshot::{Ad, Item};
+
+/// OpenRTB's auction types that matter to the price.
+const FIRST_PRICE: u32 = 1;
+const FIXED_PRICE: u32 = 3;
+/// VAST delivery method "progressive", which our media files need.
+const PROGRESSIVE: u32 = 2;
+/// A linearity other than linear.
+const OVERLAY: u32 = 2;
+/// The category taxonomy whose codes nest (`IAB25-3` under `IAB25`).
+const CONTENT_TAXONOMY_1: u32 = 1;
+
+/// Whether our seat may bid at all.
+pub fn allows_seat(wseat: &[Text<'_>], bseat: &[Text<'_>], seat: &str) -> bool {
+    let named = |list: &[Text<'_>]| list.iter().any(|one| one == seat);
+    (wseat.is_empty() || named(wseat)) && !named(bseat)
+}
+
+/// Blocked advertisers, apps, categories and languages, which hold for every slot of the request.
+///
+/// # Errors
+/// The first rule that refuses.
+pub fn check_request(request: &BidRequest<'_>, ad: &Ad) -> Result<(), Reject> {
+    let creative = ad.creative.as_ref();
+    if request
+        .badv
+        .iter()
+        .any(|blocked| covers_domain(blocked, &ad.adomain))
+    {
+        return Err(Reject::BlockedAdvertiser);
+    }
+    if request
+        .bapp
+        .iter()
+        .any(|app| leads_to_app(&creative.click_url, app))
+    {
+        return Err(Reject::BlockedAdvertiser);
+    }
+    if !categories_allowed(request, &creative.categories) {
+        return Err(Reject::BlockedCategory);
+    }
+    if !language_allowed(&request.wlang, creative.language.as_deref()) {
+        return Err(Reject::Language);
+    }
+    Ok(())
+}
+
+/// Whether `domain` (lower case) is `listed` or lies under it.
+pub fn covers_domain(listed: &str, domain: &str) -> bool {
+    let listed = listed
+        .trim()
+        .trim_start_matches("www.")
+        .trim_end_matches('.');
+    let Some(start) = domain
+        .len()
+        .checked_sub(listed.len())
+        .filter(|_| !listed.is_empty())
+    else {
+        return false;
+    };
+    let (before, end) = domain.as_bytes().split_at(start);
+    end.eq_ignore_ascii_case(listed.as_bytes()) && (before.is_empty() || before.ends_with(b"."))
+}
+
+/// Store addresses carry the app's id; shorter ids would match by chance.
+fn leads_to_app(click_url: &str, app: &str) -> bool {
+    app.len() >= 4 && click_url.contains(app)
+}
+
+/// Taxonomies other than the creatives' own cannot be compared, only their equal codes.
+fn categories_allowed(request: &BidRequest<'_>, own: &[String]) -> bool {
+    let nested = request.cattax == CONTENT_TAXONOMY_1;
+    let covers = |listed: &Text<'_>, category: &String| {
+        let rest = category.strip_prefix(listed.as_ref());
+        rest.is_some_and(|rest| rest.is_empty() || nested && rest.starts_with('-'))
+    };
+    let blocked = own
+        .iter()
+        .any(|c| request.bcat.iter().any(|listed| covers(listed, c)));
+    let allowed = request.acat.is_empty()
+        || !own.is_empty()
+            && own
+                .iter()
+                .all(|c| request.acat.iter().any(|l| covers(l, c)));
+    allowed && !blocked
+}
+
+fn language_allowed(allowed: &[Text<'_>], own: Option<&str>) -> bool {
+    let primary = |tag: &str| {
+        tag.split(['-', '_'])
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+    };
+    let Some(own) = own.filter(|_| !allowed.is_empty()).map(primary) else {
+        return true;
+    };
+    allowed.iter().any(|tag| primary(tag) == own)
+}
+
+/// Whether the ad's own kind of slot is offered and takes it.
+///
+/// # Errors
+/// The first rule that refuses.
+pub fn check_slot(imp: &Imp<'_>, ad: &Ad) -> Result<(), Reject> {
+    if imp.secure == Some(true) && !ad.secure {
+        return Err(Reject::Mime);
+    }
+    let creative = ad.creative.as_ref();
+    match &creative.format {
+        CreativeFormat::Banner {
+            width,
+            height,
+            markup,
+        } => {
+            let slot = imp.banner.as_ref().ok_or(Reject::Format)?;
+            let size = Size {
+                width: *width,
+                height: *height,
+            };
+            check_banner(slot, size, markup)?;
+            let blocked = slot.btype.contains(&ad.banner_type);
+            if blocked {
+                Err(Reject::BlockedAttribute)
+            } else {
+                unblocked(&slot.battr, creative)
+            }
+        }
+        CreativeFormat::Video(media) => {
+            let slot = imp.video.as_ref().ok_or(Reject::Format)?;
+            check_media(slot, media)?;
+            unblocked(&slot.battr, creative)
+        }
+        CreativeFormat::Audio(media) => {
+            let slot = imp.audio.as_ref().ok_or(Reject::Format)?;
+            check_media(slot, media)?;
+            unblocked(&slot.battr, creative)
+        }
+        // Whether the layout's required parts are there is seen when its request is read, once per imp.
+        CreativeFormat::Native(_) => {
+            let slot = imp.native.as_ref().ok_or(Reject::Format)?;
+            unblocked(&slot.battr, creative)
+        }
+    }
+}
+
+fn unblocked(blocked: &[u32], creative: &Creative) -> Result<(), Reject> {
+    if creative
+        .attributes
+        .iter()
+        .any(|attribute| blocked.contains(attribute))
+    {
+        return Err(Reject::BlockedAttribute);
+    }
+    Ok(())
+}
+
+fn check_banner(slot: &BannerSlot<'_>, size: Size, markup: &BannerMarkup) -> Result<(), Reject> {
+    if !slot.takes(size) {
+        return Err(Reject::Format);
+    }
+    let accepted = |mimes: &[&str]| {
+        let listed = |mime: &Text<'_>| mimes.iter().any(|own| own.eq_ignore_ascii_case(mime));
+        mimes.is_empty() || slot.mimes.is_empty() || slot.mimes.iter().any(listed)
+    };
+    let mimes: &[&str] = match markup {
+        BannerMarkup::Image { url } => picture_mimes(url),
+        BannerMarkup::Html { .. } => &[
+            "text/html",
+            "text/javascript",
+            "application/javascript",
+            "application/xhtml+xml",
+        ],
+    };
+    if accepted(mimes) {
+        Ok(())
+    } else {
+        Err(Reject::Mime)
+    }
+}
+
+/// The MIME types of a picture by its address; none when the address does not say.
+fn picture_mimes(url: &str) -> &'static [&'static str] {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    let extension = path
+        .rsplit('.')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    match extension.as_str() {
+        "jpg" | "jpeg" => &["image/jpeg", "image/jpg"],
+        "png" => &["image/png"],
+        "gif" => &["image/gif"],
+        "webp" => &["image/webp"],
+        "svg" => &["image/svg+xml"],
+        _ => &[],
+    }
+}
+
+fn check_media(slot: &MediaSlot<'_>, media: &Media) -> Result<(), Reject> {
+    let listed = |mime: &Text<'_>| mime.eq_ignore_ascii_case(&media.mime);
+    if !slot.mimes.is_empty() && !slot.mimes.iter().any(listed) {
+        return Err(Reject::Mime);
+    }
+    let protocol = proto::openrtb::markup::vast_version(&slot.protocols).is_some();
+    let delivery = slot.delivery.is_empty() || slot.delivery.contains(&PROGRESSIVE);
+    let slow = slot
+        .minbitrate_kbps
+        .is_some_and(|least| media.bitrate_kbps < least);
+    let fast = slot
+        .maxbitrate_kbps
+        .is_some_and(|most| media.bitrate_kbps > most);
+    if !protocol || !delivery || slow || fast {
+        return Err(Reject::Mime);
+    }
+    if slot.linearity == Some(OVERLAY) {
+        return Err(Reject::Format);
+    }
+    if !slot.takes_duration(media.duration_s) {
+        return Err(Reject::Duration);
+    }
+    Ok(())
+}
+
+/// The part of the request's auction that terms depend on.
+#[derive(Debug, Clone, Copy)]
+pub struct Market<'a> {
+    /// The request's `at`.
+    pub at: u32,
+    /// What we know of the exchange's.
+    pub pays: Pays,
+    /// Our seat there.
+    pub seat: &'a str,
+    /// Rates.
+    pub fx: &'a FxTable,
+    /// The answer's currency.
+    pub currency: Currency,
+}
+
+/// One way to buy an impression: on a deal or in the open auction.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Offer {
+    /// The position of the deal; none in the open auction.
+    pub deal: Option<usize>,
+    /// Floor and price rule, in the answer's currency.
+    pub terms: Terms,
+}
+
+/// The offers that an ad may take, deals first. `deals_max` bounds how many are looked at.
+///
+/// # Errors
+/// `Deal` when neither a deal nor the open auction is for this line item; else why the terms cannot be read.
+pub fn offers(
+    market: Market<'_>,
+    imp: &Imp<'_>,
+    (item, ad): (&Item, &Ad),
+    into: &mut Vec<Offer>,
+) -> Result<(), Reject> {
+    into.clear();
+    let mut refused = Reject::Deal;
+    let deals = imp
+        .pmp
+        .deals
+        .iter()
+        .take(crate::config::DEALS_MAX)
+        .enumerate();
+    for (position, deal) in deals.filter(|(_, deal)| item.buys_deal(&deal.id)) {
+        if !deal_allows(deal, market.seat, ad) {
+            continue;
+        }
+        match deal_terms(market, imp, deal, ad) {
+            Ok(terms) => into.push(Offer {
+                deal: Some(position),
+                terms,
+            }),
+            Err(why) => refused = why,
+        }
+    }
+    if item.buys_open() && !imp.pmp.private_auction {
+        match terms(market, open_floor(imp, ad), None) {
+            Ok(terms) => into.push(Offer { deal: None, terms }),
+            Err(why) => refused = why,
+        }
+    }
+    if into.is_empty() {
+        Err(refused)
+    } else {
+        Ok(())
+    }
+}
+
+fn deal_allows(deal: &Deal<'_>, seat: &str, ad: &Ad) -> bool {
+    let seat_allowed = allows_seat(&deal.wseat, &[], seat);
+    let domains = &deal.wadomain;
+    seat_allowed
+        && (domains.is_empty() || domains.iter().any(|own| covers_domain(own, &ad.adomain)))
+}
+
+fn deal_terms(
+    market: Market<'_>,
+    imp: &Imp<'_>,
+    deal: &Deal<'_>,
+    ad: &Ad,
+) -> Result<Terms, Reject> {
+    if deal.at == Some(FIXED_PRICE) {
+        let (price, currency) = deal.fixed_price().ok_or(Reject::Floor)?;
+        let floor = floor_in(market.fx, price, currency, market.currency)?;
+        return Ok(Terms {
+            floor,
+            rule: PriceRule::Fixed,
+        });
+    }
+    let media = media_slot(imp, ad);
+    terms(market, deal.floor_in(imp, media), deal.at)
+}
+
+fn open_floor(imp: &Imp<'_>, ad: &Ad) -> Floor {
+    match media_slot(imp, ad) {
+        Some((slot, duration_s)) => imp.floor_of(slot, duration_s),
+        None => imp.floor,
+    }
+}
+
+/// The media slot that the ad would fill, with the ad's duration.
+fn media_slot<'a, 'b>(imp: &'a Imp<'b>, ad: &Ad) -> Option<(&'a MediaSlot<'b>, u32)> {
+    match &ad.creative.format {
+        CreativeFormat::Video(media) => Some((imp.video.as_ref()?, media.duration_s)),
+        CreativeFormat::Audio(media) => Some((imp.audio.as_ref()?, media.duration_s)),
+        CreativeFormat::Banner { .. } | CreativeFormat::Native(_) => None,
+    }
+}
+
+fn terms(market: Market<'_>, floor: Floor, deal_at: Option<u32>) -> Result<Terms, Reject> {
+    let Floor::At(floor, currency) = floor else {
+        return Err(Reject::Floor);
+    };
+    let first = match market.pays {
+        Pays::FirstPrice => true,
+        Pays::SecondPrice => false,
+        Pays::AsAsked => deal_at.unwrap_or(market.at) == FIRST_PRICE,
+    };
+    let floor = floor_in(market.fx, floor, currency, market.currency)?;
+    Ok(Terms {
+        floor,
+        rule: if first {
+            PriceRule::First
+        } else {
+            PriceRule::Second
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocked_domains_cover_their_subdomains_only() {
+        for listed in ["shop.com", "SHOP.com", "www.shop.com", "a.shop.com"] {
+            assert!(covers_domain(listed, "a.shop.com"), "{listed}");
+        }
+        for listed in ["hop.com", "b.shop.com", "x.a.shop.com", "", "."] {
+            assert!(!covers_domain(listed, "a.shop.com"), "{listed}");
+        }
+    }
+
+    #[test]
+    fn categories_nest_in_their_own_taxonomy_only() {
+        let allowed = |bcat: &[&'static str], acat: &[&'static str], cattax: u32| {
+            let texts = |list: &[&'static str]| list.iter().map(|c| Text::from(*c)).collect();
+            let request = BidRequest {
+                bcat: texts(bcat),
+                acat: texts(acat),
+                cattax,
+                ..Default::default()
+            };
+            categories_allowed(&request, &["IAB25-3".to_owned()])
+        };
+        assert!(allowed(&[], &[], 1));
+        assert!(!allowed(&["IAB25"], &[], 1));
+        assert!(!allowed(&["IAB25-3"], &[], 6));
+        assert!(allowed(&["IAB2", "IAB25-33"], &[], 1));
+        assert!(allowed(&["IAB25"], &[], 6));
+        assert!(allowed(&[], &["IAB25"], 1));
+        assert!(!allowed(&[], &["IAB1"], 1));
+    }
+
+    #[test]
+    fn languages_compare_by_their_first_part() {
+        let list = [Text::from("en-US"), Text::from("DE")];
+        assert!(language_allowed(&list, Some("de")));
+        assert!(language_allowed(&list, None));
+        assert!(!language_allowed(&list, Some("fr")));
+        assert!(language_allowed(&[], Some("fr")));
+    }
+
+    #[test]
+    fn seats_are_named_exactly() {
+        let us = [Text::from("us")];
+        assert!(allows_seat(&[], &[], "us") && allows_seat(&us, &[], "us"));
+        assert!(!allows_seat(&us, &us, "us") && !allows_seat(&us, &[], "them"));
+    }
+}

@@ -1,0 +1,132 @@
+//! The bidder as a server: one runtime per core for requests, one thread for the background.
+
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use domain::{Clock, Timestamp};
+use service_kit::{ServeError, ServerLimits, ServerOptions, Shutdown, run_cores};
+
+use crate::background::Background;
+use crate::http::{CoreService, Load};
+use crate::shared::Bidder;
+
+/// Names threads and metrics.
+const NAME: &str = "bidder";
+/// How often cores hand over and leases are renewed: holds must move to their account within a second, so
+/// that the two together stay under it.
+const BEAT: Duration = Duration::from_millis(400);
+/// A repeated failure of the background is told at most once in this time, in milliseconds.
+const WARN_EVERY_MS: i64 = 10_000;
+
+/// A running bidder.
+#[derive(Debug)]
+pub struct Server {
+    http: service_kit::Server,
+    background: JoinHandle<()>,
+    stop: Shutdown,
+}
+
+impl Server {
+    /// Starts answering on `listener` until `shutdown`.
+    ///
+    /// # Errors
+    /// When the system refuses sockets, runtimes or threads.
+    pub fn run(
+        bidder: &Bidder,
+        background: Background,
+        listener: TcpListener,
+        (limits, shutdown): (ServerLimits, &Shutdown),
+    ) -> Result<Self, ServeError> {
+        let config = bidder.config();
+        let stop = Shutdown::new();
+        let thread = {
+            let (clock, stop) = (Arc::clone(&bidder.shared.clock), stop.clone());
+            let every = Duration::from_millis(config.refresh_ms);
+            std::thread::Builder::new()
+                .name(format!("{NAME}-background"))
+                .spawn(move || drive(background, clock.as_ref(), every, &stop))
+                .map_err(|source| ServeError::Start { name: NAME, source })?
+        };
+        let options = ServerOptions {
+            name: NAME,
+            cores: config.cores,
+            limits,
+        };
+        let load = Load::new(config.in_flight_max);
+        let make = {
+            let bidder = bidder.clone();
+            move |index| {
+                let clock = Arc::clone(&bidder.shared.clock);
+                let load = Arc::clone(&load);
+                let service =
+                    CoreService::new(bidder.core(index), clock, load, limits.body_timeout);
+                let weak = Rc::downgrade(&service);
+                tokio::task::spawn_local(async move {
+                    let mut beat = tokio::time::interval(BEAT);
+                    loop {
+                        beat.tick().await;
+                        match weak.upgrade() {
+                            Some(service) => service.flush(),
+                            None => break,
+                        }
+                    }
+                });
+                move |request| Rc::clone(&service).serve(request)
+            }
+        };
+        let http = run_cores(options, listener, make, shutdown)?;
+        Ok(Self {
+            http,
+            background: thread,
+            stop,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.http.address()
+    }
+
+    /// Waits until every request is answered and the last holds are handed over.
+    ///
+    /// # Errors
+    /// When a core or the background panicked.
+    pub fn join(self) -> Result<(), ServeError> {
+        let served = self.http.join();
+        self.stop.trigger();
+        let background = self.background.join();
+        served?;
+        background.map_err(|_| ServeError::CoreDied { name: NAME })
+    }
+}
+
+/// Refreshes often, ticks each beat, and once more at the end for what the cores handed over last.
+fn drive(mut background: Background, clock: &dyn Clock, every: Duration, stop: &Shutdown) {
+    let mut warned = Timestamp(i64::MIN);
+    let mut ticked_us: Option<u64> = None;
+    loop {
+        let stopping = stop.is_triggered();
+        let now = clock.now();
+        let refreshed = background.refresh(now);
+        let changed = matches!(refreshed, Ok(true));
+        let at_us = clock.monotonic_us();
+        let beat_us = u64::try_from(BEAT.as_micros()).unwrap_or(u64::MAX);
+        let due = ticked_us.is_none_or(|last| at_us.saturating_sub(last) >= beat_us);
+        let mut failed = refreshed.err();
+        if due || changed || stopping {
+            ticked_us = Some(at_us);
+            failed = background.tick(now).err().or(failed);
+        }
+        if let Some(error) = failed.filter(|_| now.since(warned) >= WARN_EVERY_MS) {
+            warned = now;
+            tracing::warn!(%error, "bidder background failed, the last state stays in use");
+        }
+        if stopping {
+            return;
+        }
+        stop.pause(every);
+    }
+}

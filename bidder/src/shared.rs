@@ -1,0 +1,139 @@
+//! What all cores of one bidder process share, and how the parts are put together.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use arc_swap::ArcSwapOption;
+use domain::Clock;
+use domain::random::{SplitMix64, mix};
+use event_log::EventLog;
+use proto::token::TokenKeys;
+use store::budget::Budgets;
+use store::campaign::CampaignStore;
+use store::profile::Profiles;
+use store::snapshot::SnapshotStore;
+
+use crate::background::Background;
+use crate::config::{CORE_REPORTS_MAX, Config, ConfigError};
+use crate::core::BidderCore;
+use crate::frequency::Provisional;
+use crate::money::CoreReport;
+use crate::privacy::Pseudonyms;
+use crate::snapshot::Snapshot;
+
+/// Everything from outside: time, randomness, disk and network.
+pub struct Seams {
+    /// The wall clock and the steady one.
+    pub clock: Arc<dyn Clock>,
+    /// Where bids and delivery counts go.
+    pub log: Arc<dyn EventLog>,
+    /// Campaigns, as the console edits them.
+    pub campaigns: Arc<dyn CampaignStore>,
+    /// Where the model is published.
+    pub snapshots: Arc<dyn SnapshotStore>,
+    /// Leases.
+    pub budgets: Budgets,
+    /// Users.
+    pub profiles: Profiles,
+    /// Seal tracking tokens.
+    pub keys: TokenKeys,
+    /// Makes pseudonyms of user ids; the same in every process of the installation.
+    pub user_secret: [u8; 32],
+    /// This process among all bidders; drawn anew at every start.
+    pub bidder: [u8; 16],
+    /// Seeds bid ids and ties; from the operating system, or from the simulation's seed.
+    pub seed: u64,
+}
+
+/// What cores and background share.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) exchanges: Vec<String>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) profiles: Profiles,
+    pub(crate) keys: TokenKeys,
+    pub(crate) pseudonyms: Pseudonyms,
+    pub(crate) recent: Provisional,
+    pub(crate) snapshot: ArcSwapOption<Snapshot>,
+    pub(crate) budgets_loaded: AtomicBool,
+    reports: SyncSender<CoreReport>,
+    seed: u64,
+}
+
+/// A handle to one bidder process: makes its cores and says whether it is ready. Cheap to clone.
+#[derive(Clone)]
+pub struct Bidder {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Bidder {
+    /// Checks the configuration and puts the parts together. Drive the `Background` from one thread.
+    ///
+    /// # Errors
+    /// The first key that breaks its rule.
+    pub fn new(config: Config, seams: Seams) -> Result<(Self, Background), ConfigError> {
+        config.check()?;
+        let (reports, received): (_, Receiver<CoreReport>) =
+            sync_channel(CORE_REPORTS_MAX * config.cores);
+        let shared = Arc::new(Shared {
+            exchanges: config.exchanges.keys().cloned().collect(),
+            clock: seams.clock,
+            log: seams.log,
+            profiles: seams.profiles,
+            keys: seams.keys,
+            pseudonyms: Pseudonyms::new(&seams.user_secret),
+            recent: Provisional::new(config.provisional_s),
+            snapshot: ArcSwapOption::empty(),
+            budgets_loaded: AtomicBool::new(false),
+            reports,
+            seed: seams.seed,
+            config,
+        });
+        let stores = (seams.campaigns, seams.snapshots, seams.budgets);
+        let background = Background::new(Arc::clone(&shared), stores, (seams.bidder, received));
+        Ok((Self { shared }, background))
+    }
+
+    /// The core with this index, to be used by one thread. Different indexes draw different ids.
+    pub fn core(&self, index: usize) -> BidderCore {
+        let rng = SplitMix64::new(mix(self.shared.seed) ^ mix(index as u64 + 1));
+        BidderCore::new(Arc::clone(&self.shared), rng, self.shared.reports.clone())
+    }
+
+    /// The configuration in use.
+    pub fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    /// What is loaded, by name: campaigns, model, budgets.
+    pub fn readiness(&self) -> [(&'static str, bool); 3] {
+        // Campaigns and model come in one snapshot; an untrained model counts, since it can bid.
+        let loaded = self.shared.snapshot.load().is_some();
+        let budgets = self.shared.budgets_loaded.load(Ordering::Acquire);
+        [
+            ("campaigns", loaded),
+            ("model", loaded),
+            ("budgets", budgets),
+        ]
+    }
+
+    /// Whether bids can be made.
+    pub fn ready(&self) -> bool {
+        self.readiness().iter().all(|(_, loaded)| *loaded)
+    }
+
+    /// The snapshot in use.
+    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.shared.snapshot.load_full()
+    }
+}
+
+impl std::fmt::Debug for Bidder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bidder")
+            .field("ready", &self.ready())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,305 @@
+//! Everything the bid path reads, compiled once, immutable, swapped whole.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ctr_model::{CreativeFeatures, Model};
+use domain::campaign::Deals;
+use domain::creative::{BannerMarkup, CreativeFormat};
+use domain::{
+    Campaign, CampaignId, Catalogue, Creative, CreativeId, Currency, FrequencyCap, LineItem,
+    LineItemId, Status, Timestamp,
+};
+
+use crate::money::CampaignMoney;
+use crate::targeting::Index;
+
+/// Longest landing page address: it travels in the click token, which must stay under `TOKEN_CHARS_MAX`.
+pub const CLICK_URL_BYTES_MAX: usize = 512;
+
+const _: () = assert!(
+    (CLICK_URL_BYTES_MAX + 200) * 4 / 3 < domain::limits::TOKEN_CHARS_MAX,
+    "a click token with the longest address is accepted by the pixel"
+);
+
+/// The state of the world as bids see it.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The catalogue's revision.
+    pub revision: u64,
+    /// What predicts clicks and conversions.
+    pub model: Arc<Model>,
+    /// Campaigns that have a line item in `items`.
+    pub campaigns: Vec<LiveCampaign>,
+    /// Line items that may deliver, some of them only once their flight begins.
+    pub items: Vec<Item>,
+    /// Targeting of `items`, by position.
+    pub index: Index,
+    /// Our campaigns' currencies, the most used first.
+    pub currencies: Vec<Currency>,
+    /// Line items that cannot deliver, with the reason, for explanations.
+    pub idle: Vec<Idle>,
+}
+
+/// A campaign and its money.
+#[derive(Debug)]
+pub struct LiveCampaign {
+    /// As set up.
+    pub campaign: Campaign,
+    /// Shared by all cores and all snapshots.
+    pub money: Arc<CampaignMoney>,
+}
+
+/// A line item, compiled.
+#[derive(Debug)]
+pub struct Item {
+    /// As set up.
+    pub line_item: LineItem,
+    /// The position of its campaign.
+    pub campaign: usize,
+    /// What it shows.
+    pub ads: Vec<Ad>,
+}
+
+/// One creative under one line item.
+#[derive(Debug)]
+pub struct Ad {
+    /// As set up; shared by the line items that show it.
+    pub creative: Arc<Creative>,
+    /// What the model is told of it.
+    pub features: CreativeFeatures,
+    /// The advertiser's domain, lower case.
+    pub adomain: String,
+    /// Every address in it is `https`.
+    pub secure: bool,
+    /// The OpenRTB banner ad type (`btype`): 2 a picture or plain HTML, 3 with script, 4 with a frame.
+    pub banner_type: u32,
+}
+
+/// A line item that cannot deliver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idle {
+    /// Which.
+    pub line_item: LineItemId,
+    /// Its name.
+    pub name: String,
+    /// Why, for people.
+    pub why: &'static str,
+}
+
+/// What a snapshot is made of, beside the catalogue.
+#[derive(Debug)]
+pub struct Ingredients<'a> {
+    /// The model in service.
+    pub model: Arc<Model>,
+    /// The money of each campaign; campaigns that are new get an entry.
+    pub money: &'a mut BTreeMap<CampaignId, Arc<CampaignMoney>>,
+    /// Whether our own addresses are `https`.
+    pub own_addresses_secure: bool,
+    /// Flights that have ended by now are left out.
+    pub now: Timestamp,
+}
+
+impl Snapshot {
+    /// Compiles a catalogue. A line item with a missing campaign or creative is idle, never a failure.
+    pub fn build(catalogue: &Catalogue, mut with: Ingredients<'_>) -> Self {
+        let creatives: BTreeMap<CreativeId, Arc<Creative>> = catalogue
+            .creatives
+            .iter()
+            .map(|c| (c.id, Arc::new(c.clone())))
+            .collect();
+        let campaigns: BTreeMap<CampaignId, &Campaign> =
+            catalogue.campaigns.iter().map(|c| (c.id, c)).collect();
+        let (mut live, mut items, mut idle) = (Vec::new(), Vec::new(), Vec::new());
+        let mut positions = BTreeMap::new();
+        for line_item in &catalogue.line_items {
+            let campaign = campaigns.get(&line_item.campaign).copied();
+            let ads = campaign.map(|c| ads_of(line_item, c, &creatives, with.own_addresses_secure));
+            let why = idle_because(line_item, campaign, ads.as_deref(), with.now);
+            let (Some(campaign), Some(ads), None) = (campaign, ads, why) else {
+                let name = line_item.name.clone();
+                let why = why.unwrap_or("its campaign is missing");
+                idle.push(Idle {
+                    line_item: line_item.id,
+                    name,
+                    why,
+                });
+                continue;
+            };
+            let position = *positions.entry(campaign.id).or_insert_with(|| {
+                live.push(LiveCampaign {
+                    campaign: campaign.clone(),
+                    money: Arc::clone(with.money.entry(campaign.id).or_default()),
+                });
+                live.len() - 1
+            });
+            items.push(Item {
+                line_item: line_item.clone(),
+                campaign: position,
+                ads,
+            });
+        }
+        let targeting: Vec<_> = items.iter().map(|item| &item.line_item.targeting).collect();
+        Self {
+            revision: catalogue.revision,
+            model: std::mem::replace(&mut with.model, Arc::new(Model::untrained())),
+            index: Index::build(&targeting),
+            currencies: by_use(&items, &live),
+            campaigns: live,
+            items,
+            idle,
+        }
+    }
+
+    /// The campaign of a line item.
+    pub fn campaign_of(&self, item: &Item) -> &LiveCampaign {
+        self.campaigns
+            .get(item.campaign)
+            .expect("build gave every item its campaign's position")
+    }
+
+    /// Checks what the bid path relies on.
+    ///
+    /// # Errors
+    /// What is wrong; the snapshot must not be used.
+    pub fn check(&self) -> Result<(), &'static str> {
+        if self.index.len() != self.items.len() {
+            return Err("the index does not cover the line items");
+        }
+        if self
+            .items
+            .iter()
+            .any(|item| item.campaign >= self.campaigns.len())
+        {
+            return Err("a line item has no campaign");
+        }
+        if self.items.iter().any(|item| item.ads.is_empty()) {
+            return Err("a line item has no creative");
+        }
+        Ok(())
+    }
+}
+
+impl Item {
+    /// Its frequency caps.
+    pub fn caps(&self) -> &[FrequencyCap] {
+        &self.line_item.frequency_caps
+    }
+
+    /// Whether it buys the open auction.
+    pub fn buys_open(&self) -> bool {
+        !matches!(self.line_item.deals, Deals::Only(_))
+    }
+
+    /// Whether it buys the deal with this id.
+    pub fn buys_deal(&self, id: &str) -> bool {
+        match &self.line_item.deals {
+            Deals::OpenOnly => false,
+            Deals::OpenAndAnyDeal => true,
+            Deals::Only(ids) => ids.iter().any(|own| own == id),
+        }
+    }
+}
+
+fn idle_because(
+    line_item: &LineItem,
+    campaign: Option<&Campaign>,
+    ads: Option<&[Ad]>,
+    now: Timestamp,
+) -> Option<&'static str> {
+    let Some(campaign) = campaign else {
+        return Some("its campaign is missing");
+    };
+    let rules = [
+        (
+            line_item.status == Status::Active,
+            "the line item is not active",
+        ),
+        (
+            campaign.status == Status::Active,
+            "its campaign is not active",
+        ),
+        (now < campaign.flight_end, "its campaign's flight has ended"),
+        (
+            ads.is_some_and(|ads| !ads.is_empty()),
+            "it has no active creative with a landing page address of at most 512 bytes",
+        ),
+    ];
+    rules
+        .into_iter()
+        .find(|(holds, _)| !holds)
+        .map(|(_, why)| why)
+}
+
+fn ads_of(
+    line_item: &LineItem,
+    campaign: &Campaign,
+    creatives: &BTreeMap<CreativeId, Arc<Creative>>,
+    own_addresses_secure: bool,
+) -> Vec<Ad> {
+    let active = line_item
+        .creatives
+        .iter()
+        .filter_map(|id| creatives.get(id));
+    active
+        .filter(|creative| creative.status == Status::Active)
+        .filter(|creative| creative.click_url.len() <= CLICK_URL_BYTES_MAX)
+        .map(|creative| Ad {
+            creative: Arc::clone(creative),
+            features: CreativeFeatures {
+                advertiser: creative.advertiser,
+                campaign: campaign.id,
+                line_item: line_item.id,
+                creative: creative.id,
+                format: creative.format.label(),
+            },
+            adomain: creative.adomain.to_ascii_lowercase(),
+            secure: own_addresses_secure && is_secure(&creative.format),
+            banner_type: banner_type(&creative.format),
+        })
+        .collect()
+}
+
+fn is_secure(format: &CreativeFormat) -> bool {
+    let https = |url: &str| url.starts_with("https://");
+    match format {
+        CreativeFormat::Banner {
+            markup: BannerMarkup::Image { url },
+            ..
+        } => https(url),
+        CreativeFormat::Banner {
+            markup: BannerMarkup::Html { html },
+            ..
+        } => !html.contains("http://"),
+        CreativeFormat::Video(media) | CreativeFormat::Audio(media) => https(&media.url),
+        CreativeFormat::Native(assets) => https(&assets.image.url) && https(&assets.icon.url),
+    }
+}
+
+fn banner_type(format: &CreativeFormat) -> u32 {
+    let CreativeFormat::Banner {
+        markup: BannerMarkup::Html { html },
+        ..
+    } = format
+    else {
+        return 2;
+    };
+    let html = html.to_ascii_lowercase();
+    match () {
+        () if html.contains("<iframe") => 4,
+        () if html.contains("<script") => 3,
+        () => 2,
+    }
+}
+
+fn by_use(items: &[Item], campaigns: &[LiveCampaign]) -> Vec<Currency> {
+    let mut counts: BTreeMap<Currency, usize> = BTreeMap::new();
+    for item in items {
+        if let Some(live) = campaigns.get(item.campaign) {
+            *counts.entry(live.campaign.currency).or_default() += 1;
+        }
+    }
+    let mut used: Vec<_> = counts.into_iter().collect();
+    used.sort_by_key(|(currency, count)| (std::cmp::Reverse(*count), *currency));
+    used.into_iter().map(|(currency, _)| currency).collect()
+}
