@@ -112,7 +112,9 @@ impl Default for Plan {
             timeout: Duration::from_secs(2),
             drain: Duration::from_secs(15),
             tolerate_errors: false,
-            fx: vec![("EUR".to_owned(), 1_080_000), ("GBP".to_owned(), 1_270_000)],
+            fx: [("EUR", 1_100_000), ("GBP", 1_300_000), ("JPY", 6_700)]
+                .map(|(name, rate)| (name.to_owned(), rate))
+                .to_vec(),
         }
     }
 }

@@ -94,8 +94,12 @@ fn html(markup: &str) -> Rendered {
             }
         }
     }
+    // What scripts load or open is not run, but found by its endpoint.
     if rendered.views.is_empty() {
-        rendered.views.extend(scripted_view(markup));
+        rendered.views.extend(quoted_url(markup, "/view?"));
+    }
+    if rendered.clicks.is_empty() {
+        rendered.clicks.extend(quoted_url(markup, "/click?"));
     }
     rendered
 }
@@ -104,14 +108,14 @@ fn is_view(url: &str) -> bool {
     url.starts_with("http") && url.contains("/view?")
 }
 
-/// A viewability beacon in a script: the quoted URL around `/view?`.
-fn scripted_view(markup: &str) -> Option<String> {
-    let (before, after) = markup.split_once("/view?")?;
+/// The first URL in quotes that has `endpoint` in it.
+fn quoted_url(markup: &str, endpoint: &str) -> Option<String> {
+    let (before, after) = markup.split_once(endpoint)?;
     let quotes = ['"', '\'', '`'];
     let start = before.rsplit(quotes).next()?;
     let end = after.split(quotes).next()?;
-    let url = unescape(&format!("{start}/view?{end}"));
-    is_view(&url).then_some(url)
+    let url = unescape(&format!("{start}{endpoint}{end}"));
+    url.starts_with("http").then_some(url)
 }
 
 /// Names and attribute texts of all opening tags; quotes may hold `>`.
@@ -178,7 +182,10 @@ pub(crate) fn elements(xml: &str, name: &str) -> Vec<String> {
             content
                 .strip_prefix("<![CDATA[")
                 .and_then(|content| content.strip_suffix("]]>"))
-                .map_or_else(|| unescape(content), |content| content.trim().to_owned())
+                .map_or_else(
+                    || unescape(content),
+                    |content| content.replace("]]><![CDATA[", "").trim().to_owned(),
+                )
         })
         .collect()
 }
@@ -266,6 +273,8 @@ mod tests {
             ["https://cdn.example/a.png", "https://p.example/imp?t=b&y=2"]
         );
         assert_eq!(rendered.views, ["https://p.example/view?t=c"]);
+        let scripted = render("<div onclick=\"open('https://p.example/click?t=a')\"></div>");
+        assert_eq!(scripted.clicks, ["https://p.example/click?t=a"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Whole runs against a small bidder and pixel on loopback sockets.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use loadtest::{Habits, Notices, Plan, Report, Rule, run};
+use loadtest::{Habits, Notices, Plan, Progress, Report, Rule, run};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -45,12 +45,16 @@ struct Stub {
 
 impl Stub {
     fn start(bidder: Bidder) -> Self {
+        Self::start_at(bidder, SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    fn start_at(bidder: Bidder, address: SocketAddr) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let listener = runtime.block_on(TcpListener::bind(address)).unwrap();
         let address = listener.local_addr().unwrap();
         let (tell, seen) = mpsc::unbounded_channel();
         runtime.spawn(async move {
@@ -306,6 +310,41 @@ fn a_server_that_is_away_costs_errors_and_nothing_else() {
     assert!(report.requests > 300);
     assert_eq!((report.errors, report.answered), (report.requests, 0));
     assert!(!report.error_samples.is_empty());
+}
+
+#[test]
+fn a_server_that_comes_back_is_used_again() {
+    let stub = Stub::start(Bidder::Valid);
+    let plan = Plan {
+        duration: Duration::from_millis(2_500),
+        tolerate_errors: true,
+        tmax_ms: 60_000,
+        ..plan(stub.address)
+    };
+    let address = stub.address;
+    let server = RefCell::new(Some(stub));
+    let answered = Cell::new(0);
+    let on_progress = |progress: &Progress| {
+        let mut server = server.borrow_mut();
+        if progress.answered > 0 && answered.get() == 0 {
+            answered.set(progress.answered);
+            *server = None;
+        } else if progress.errors > 0 && server.is_none() {
+            *server = Some(Stub::start_at(Bidder::Valid, address));
+        }
+    };
+    let report = run(plan, on_progress, Arc::new(AtomicBool::new(false))).unwrap();
+    assert!(
+        report.errors > 0 && report.passed(),
+        "{:?}",
+        report.error_samples
+    );
+    assert!(
+        report.answered > answered.get() + 200,
+        "{} answers",
+        report.answered
+    );
+    assert_eq!(report.answered + report.errors, report.requests);
 }
 
 #[test]
