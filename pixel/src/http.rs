@@ -13,6 +13,7 @@ use hyper::header::{
 };
 use hyper::{Request, Response, StatusCode};
 use metrics::{counter, histogram};
+use service_kit::telemetry::WarnLimit;
 use tokio::sync::oneshot;
 
 use crate::collect::{Answer, Decision, Hit, Method, Offer, PixelCore, Verdict};
@@ -47,6 +48,8 @@ pub struct Endpoint {
     pub notice_deadline: Duration,
     /// How long clicks wait for the log.
     pub click_deadline: Duration,
+    /// Keeps a failing log from flooding the operators'.
+    pub storage_warnings: WarnLimit,
 }
 
 /// Why an event is not known to be stored.
@@ -163,8 +166,14 @@ async fn store(endpoint: &Endpoint, kind: HitKind, offer: &Offer) -> Result<(), 
         Ok(Ok(Err(_)) | Err(_)) => Err(Unacknowledged::Refused),
         Err(_) => Err(Unacknowledged::Deadline),
     };
-    let took_us = endpoint.clock.monotonic_us().saturating_sub(started_us);
-    histogram!(ACKNOWLEDGE_US).record(took_us as f64);
+    let now_us = endpoint.clock.monotonic_us();
+    histogram!(ACKNOWLEDGE_US).record(now_us.saturating_sub(started_us) as f64);
+    if let Err(cause) = outcome
+        && let Some(held_back) = endpoint.storage_warnings.allow(now_us)
+    {
+        let cause = cause.label();
+        tracing::warn!(cause, held_back, "event log does not acknowledge");
+    }
     outcome
 }
 

@@ -19,11 +19,15 @@ use std::sync::Arc;
 use domain::Clock;
 use event_log::EventLog;
 use proto::token::TokenKeys;
+use service_kit::telemetry::WarnLimit;
 use service_kit::{ServeError, Server, ServerOptions, Shutdown, run_cores};
 
 pub use collect::{Answer, Decision, Hit, Method, Offer, PixelCore, Verdict};
 pub use config::{ConfigError, PixelConfig};
 pub use verify::{HitKind, Reject};
+
+/// Operators read of a failing log once in ten seconds; the metrics count each case.
+const STORAGE_WARNING_PERIOD_US: u64 = 10_000_000;
 
 /// The service: what a hit needs, ready to be served.
 pub struct Pixel {
@@ -70,6 +74,7 @@ impl Pixel {
             clock: self.clock,
             notice_deadline: self.config.notice_deadline,
             click_deadline: self.config.click_deadline,
+            storage_warnings: WarnLimit::new(STORAGE_WARNING_PERIOD_US),
         });
         let make = move |_| {
             let endpoint = Arc::clone(&endpoint);

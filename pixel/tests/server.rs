@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::time::ManualClock;
+use event_log::embedded::{EmbeddedConfig, EmbeddedLog};
 use event_log::memory::{Faults, MemoryLog};
 use event_log::{
     Acknowledge, Consumer, EventLog, LogError, Offset, Partition, Record, Stored, Topic,
@@ -17,6 +18,7 @@ use parking_lot::Mutex;
 use pixel::{Pixel, PixelConfig, http::GIF};
 use proto::event::{BidRef, Event, Kind};
 use proto::token::Purpose;
+use service_kit::metrics::Metrics;
 use service_kit::{Server, Shutdown, listen};
 use support::{NOW, bid, keys};
 
@@ -200,6 +202,7 @@ fn only_stored_notices_are_answered_with_success() {
 
 #[test]
 fn nothing_uncounted_and_nothing_foreign_carries_an_event() {
+    let metrics = Metrics::install().unwrap();
     let log = MemoryLog::new(1);
     let mut running = start(Arc::new(log.clone()));
     let (event, notice) = (token(Purpose::Event), token(Purpose::Notice));
@@ -224,6 +227,16 @@ fn nothing_uncounted_and_nothing_foreign_carries_an_event() {
     assert_eq!(allowed.header("allow"), Some("GET, POST, HEAD"));
     assert_eq!(log.record_count(), 0);
     running.stop();
+    let shown = metrics.render();
+    for counted in [
+        "paceline_pixel_rejects_total{kind=\"impression\",reason=\"head\"} 1",
+        "paceline_pixel_rejects_total{kind=\"billing\",reason=\"forged\"} 1",
+        "paceline_pixel_rejects_total{kind=\"click\",reason=\"malformed\"} 1",
+        "paceline_pixel_rejects_total{kind=\"view\",reason=\"no_token\"} 1",
+        "paceline_pixel_misdirected_total{status=\"405\"} 2",
+    ] {
+        assert!(shown.contains(counted), "{counted} in {shown}");
+    }
 }
 
 /// A log that acknowledges only when told to, as a disk that hangs.
@@ -288,26 +301,44 @@ fn a_log_that_hangs_costs_a_deadline_and_no_success() {
     running.stop();
 }
 
+/// A notice of another bid for each number.
+fn numbered_notice(number: u64) -> String {
+    let mut reference = BidRef {
+        landing: String::new(),
+        ..bid()
+    };
+    reference.bid_id[..8].copy_from_slice(&number.to_be_bytes());
+    let token = keys().seal(&reference, Purpose::Notice);
+    format!("GET /win?t={token}&p=1")
+}
+
 #[test]
-fn drained_work_is_in_the_log() {
-    let log = MemoryLog::new(1);
-    let mut running = start(Arc::new(log.clone()));
-    let mut answered = 0;
-    for i in 0..200_u64 {
-        let mut reference = BidRef {
-            landing: String::new(),
-            ..bid()
-        };
-        reference.bid_id[..8].copy_from_slice(&i.to_be_bytes());
-        let token = keys().seal(&reference, Purpose::Notice);
-        answered += usize::from(
-            running
-                .ask(&format!("GET /win?t={token}&p=1"))
-                .event()
-                .is_some(),
-        );
-    }
+fn what_was_acknowledged_is_on_disk_when_the_log_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || EmbeddedLog::open(folder.path(), EmbeddedConfig::default(), "test").unwrap();
+    let log = Arc::new(open());
+    let mut running = start(Arc::clone(&log) as Arc<dyn EventLog>);
+    let mut answered: Vec<String> = (0..200)
+        .filter_map(|i| running.ask(&numbered_notice(i)).event().map(str::to_owned))
+        .collect();
+    assert!(answered.len() > 100, "{}", answered.len());
     running.stop();
-    let events = stored(&log, Topic::Billing);
-    assert_eq!((answered, events.len()), (200, 200));
+    log.close();
+    drop(log);
+    let log = open();
+    let stored: Vec<_> = (0..log.partitions(Topic::Billing))
+        .flat_map(|index| {
+            let partition = Partition {
+                topic: Topic::Billing,
+                index,
+            };
+            log.read(partition, 0, 1 << 20).unwrap()
+        })
+        .map(|record| {
+            let event = proto::event::parse(&record.payload).unwrap();
+            event.event_id().to_string()
+        })
+        .collect();
+    answered.retain(|id| !stored.contains(id));
+    assert!(answered.is_empty(), "acknowledged and lost: {answered:?}");
 }
