@@ -119,12 +119,7 @@ pub struct Figures {
 /// The log of one data folder. Dropping it writes what waits and frees the folder.
 pub struct EmbeddedLog {
     shared: Arc<Shared>,
-    running: Mutex<Option<Running>>,
-}
-
-struct Running {
-    writer: JoinHandle<()>,
-    _lock: Option<FolderLock>,
+    writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What handles, consumers and the writer share.
@@ -182,6 +177,7 @@ impl EmbeddedLog {
             queue: Arc::clone(&queue),
             groups: Arc::clone(&groups),
             appenders,
+            _lock: lock,
         };
         let writer = std::thread::Builder::new()
             .name("event-log".to_owned())
@@ -196,10 +192,7 @@ impl EmbeddedLog {
                 groups,
                 offsets,
             }),
-            running: Mutex::new(Some(Running {
-                writer,
-                _lock: lock,
-            })),
+            writer: Mutex::new(Some(writer)),
         })
     }
 
@@ -208,14 +201,14 @@ impl EmbeddedLog {
     pub fn close(&self) {
         self.shared.queue.close();
         self.shared.groups.signal.raise();
-        let Some(running) = self.running.lock().take() else {
+        let Some(writer) = self.writer.lock().take() else {
             return;
         };
         // The last handle may be dropped by an acknowledgement: the writer thread cannot wait for itself.
-        if running.writer.thread().id() == std::thread::current().id() {
+        if writer.thread().id() == std::thread::current().id() {
             return;
         }
-        if running.writer.join().is_err() {
+        if writer.join().is_err() {
             tracing::error!("log writer has panicked");
         }
     }

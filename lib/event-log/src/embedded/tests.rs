@@ -317,3 +317,86 @@ fn readers_find_any_offset_of_a_large_segment() {
         }
     }
 }
+
+#[test]
+fn a_torn_tail_is_cut_and_its_place_used_again() {
+    let disk = FaultyDisk::new(1);
+    let log = on(&disk, EmbeddedConfig::default()).unwrap();
+    for index in 0..5 {
+        assert_eq!(put(&log, &format!("old {index}")), Ok(index));
+    }
+    drop(log);
+    // Records of 21 bytes: the third is torn, two whole ones behind it were never synced.
+    disk.flip(
+        Path::new("/log/bids-0/00000000000000000000.log"),
+        2 * 21 + 17,
+    );
+    let log = on(&disk, EmbeddedConfig::default()).unwrap();
+    assert_eq!(log.range(BIDS), Ok((0, 2)));
+    assert_eq!(put(&log, "new 2"), Ok(2));
+    let expected = ["old 0", "old 1", "new 2"];
+    assert_eq!(read(&log), expected);
+    let reader = LogReader::open_on(Arc::new(disk.clone()), Path::new("/log")).unwrap();
+    let seen = reader.read(BIDS, 0, usize::MAX).unwrap();
+    assert_eq!(texts(&seen), expected, "nothing of the old tail follows");
+    drop(log);
+    assert_eq!(
+        read(&on(&disk, EmbeddedConfig::default()).unwrap()),
+        expected
+    );
+}
+
+#[test]
+fn retention_by_age_goes_by_the_last_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = small();
+    config.retention.bids.age_ms_max = Some(1000);
+    let log = EmbeddedLog::open(folder.path(), config, "test").unwrap();
+    for index in 0..6 {
+        put(&log, &format!("{index:025}")).unwrap();
+    }
+    let retain = |now: i64| log.retain(Timestamp(now), &|_| Offset::MAX);
+    // Before any write, as after a clock that went back.
+    assert_eq!(retain(0), Ok(0));
+    assert_eq!(retain(i64::MAX), Ok(2));
+    assert_eq!(log.range(BIDS), Ok((4, 6)));
+    let names = RealDisk.names(&folder.path().join("bids-0")).unwrap();
+    assert_eq!(names, ["00000000000000000004.log"]);
+}
+
+#[test]
+fn another_reader_follows_a_log_that_is_written() {
+    const APPENDS: u64 = 300;
+    let folder = tempfile::tempdir().unwrap();
+    let config = EmbeddedConfig {
+        segment_bytes: 2000,
+        ..EmbeddedConfig::default()
+    };
+    let log = EmbeddedLog::open(folder.path(), config, "test").unwrap();
+    let reader = open_read_only(folder.path()).unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let order = std::sync::atomic::Ordering::SeqCst;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for index in 0..APPENDS {
+                put(&log, &format!("record {index}")).unwrap();
+            }
+            done.store(true, order);
+        });
+        loop {
+            let last = done.load(order);
+            let acknowledged = log.range(BIDS).unwrap().1;
+            let mut expected = 0;
+            let each = |stored: Stored| {
+                assert_eq!(stored.offset, expected);
+                assert_eq!(texts(&[stored]), [format!("record {expected}")]);
+                expected += 1;
+            };
+            assert_eq!(reader.for_each(BIDS, each), Ok(0));
+            assert!(expected >= acknowledged, "{expected} of {acknowledged}");
+            if last {
+                return assert_eq!(expected, APPENDS);
+            }
+        }
+    });
+}

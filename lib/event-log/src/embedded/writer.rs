@@ -2,6 +2,7 @@
 
 use super::append::{Appender, Settled};
 use crate::group::Groups;
+use crate::lock::FolderLock;
 use crate::{Acknowledge, LogError};
 use parking_lot::{Condvar, Mutex};
 use std::collections::BTreeSet;
@@ -116,6 +117,8 @@ pub(crate) struct Writer {
     pub(crate) queue: Arc<Queue>,
     pub(crate) groups: Arc<Groups>,
     pub(crate) appenders: Vec<Appender>,
+    /// Freed when the last byte is written, whoever drops the log.
+    pub(crate) _lock: Option<FolderLock>,
 }
 
 impl Writer {
