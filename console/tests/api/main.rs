@@ -1,0 +1,12 @@
+//! The console from outside: every address allowed and refused, two tenants, forms, throttling, live streams.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod description;
+mod forms;
+mod hostile;
+mod live;
+mod rest;
+mod set_up;
+mod sign_in;
+mod support;
+mod tenants;
