@@ -5,7 +5,7 @@ use domain::limits::CANDIDATES_MAX;
 use domain::money::{MICROS_PER_UNIT, Rounding};
 use domain::random::SplitMix64;
 use domain::targeting::Size;
-use domain::{Cpm, LineItemId, Micros, Reject, Timestamp};
+use domain::{Clock, Cpm, LineItemId, Micros, Reject, Timestamp};
 use proto::openrtb::{BidRequest, Imp, NativeRequest};
 use std::borrow::Cow;
 use store::profile::Profile;
@@ -26,7 +26,7 @@ use crate::targeting::{self, Bits, Scratch};
 const QUANTITY_MAX: f64 = 100_000.0;
 
 /// One request with everything its auction reads.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Auction<'a> {
     /// The request.
     pub request: &'a BidRequest<'a>,
@@ -48,6 +48,16 @@ pub struct Auction<'a> {
     pub recent: &'a Provisional,
     /// The wall clock.
     pub now: Timestamp,
+    /// The steady clock, and when on it the answer must be ready.
+    pub deadline: (&'a dyn Clock, u64),
+}
+
+impl Auction<'_> {
+    /// Whether the answer's time has run out.
+    pub fn is_late(&self) -> bool {
+        let (clock, at_us) = self.deadline;
+        clock.monotonic_us() > at_us
+    }
 }
 
 /// Buffers and counters that an auction changes; kept from request to request.
@@ -139,6 +149,9 @@ pub fn run(
         .matching(&facts, &mut work.scratch, &mut work.matching);
     let mut any = false;
     for (position, imp) in auction.request.imps.iter().enumerate() {
+        if position > 0 && auction.is_late() {
+            break;
+        }
         let sizes = imp.banner.as_ref().map_or(&[][..], |banner| &banner.sizes);
         work.narrowed.clone_from(&work.matching);
         auction

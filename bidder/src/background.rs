@@ -103,7 +103,7 @@ impl Background {
         if self.seen == Some((revision, version)) {
             return Ok(false);
         }
-        let model = self.model(version)?;
+        let model = self.model_or_last(version)?;
         let catalogue = self.campaigns.catalogue()?;
         let snapshot = Snapshot::build(
             &catalogue,
@@ -134,6 +134,21 @@ impl Background {
         self.seen = Some((revision.min(catalogue.revision), version));
         self.shared.snapshot.store(Some(Arc::new(snapshot)));
         Ok(true)
+    }
+
+    /// A model that is refused leaves the last one in use: a pause must not wait for a better model.
+    fn model_or_last(&mut self, version: u64) -> Result<Arc<Model>, BackgroundError> {
+        match self.model(version) {
+            Err(BackgroundError::Model(error)) => {
+                ::metrics::counter!(metrics::SNAPSHOTS_REFUSED).increment(1);
+                tracing::warn!(%error, version, "published model refused, the last one stays in use");
+                let last = self
+                    .model
+                    .get_or_insert_with(|| Arc::new(Model::untrained()));
+                Ok(Arc::clone(last))
+            }
+            other => other,
+        }
     }
 
     fn model(&mut self, version: u64) -> Result<Arc<Model>, BackgroundError> {

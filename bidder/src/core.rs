@@ -163,7 +163,7 @@ impl BidderCore {
             Err(RequestError::TooLarge { .. }) => {
                 return refused(NoBid::Malformed, Reply::TooLarge);
             }
-            Err(RequestError::Invalid { .. }) => return refused(NoBid::Invalid, Reply::BadRequest),
+            Err(RequestError::Invalid { .. }) => return refused(NoBid::Invalid, Reply::NoContent),
             Err(_) => return refused(NoBid::Malformed, Reply::BadRequest),
         };
         let decided = self.decide_parsed((call, exchange), &request, explained);
@@ -227,8 +227,9 @@ impl BidderCore {
             config: &shared.config,
             recent: &shared.recent,
             now,
+            deadline: (shared.clock.as_ref(), deadline_us),
         };
-        let decided = self.hold_auction(&auction, deadline_us, explained);
+        let decided = self.hold_auction(&auction, explained);
         drop(facts);
         self.texts = texts;
         decided
@@ -238,7 +239,6 @@ impl BidderCore {
     fn hold_auction(
         &mut self,
         auction: &Auction<'_>,
-        deadline_us: u64,
         explained: Option<&mut Explained>,
     ) -> Result<(), NoBid> {
         let mut wins = Vec::new();
@@ -267,7 +267,7 @@ impl BidderCore {
             .map(|(win, ad, _, texts)| (*win, *ad, texts))
             .collect();
         respond::write_answer(&mut self.out, auction, &listed);
-        if self.shared.clock.monotonic_us() > deadline_us {
+        if auction.is_late() {
             self.counts.late();
             self.take_back(auction, &wins);
             return Err(NoBid::NoTime);

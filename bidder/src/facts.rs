@@ -120,9 +120,11 @@ fn host_of(url: &str) -> Option<&str> {
 /// Some exchanges send an address or a `www.` where a domain belongs.
 fn bare_domain(domain: &str) -> &str {
     let host = host_of(domain).unwrap_or_default();
-    host.strip_prefix("www.")
-        .unwrap_or(host)
-        .trim_end_matches('.')
+    let bare = match host.get(..4) {
+        Some(www) if www.eq_ignore_ascii_case("www.") => host.get(4..).unwrap_or_default(),
+        _ => host,
+    };
+    bare.trim_end_matches('.')
 }
 
 /// Reads the facts of a request whose `texts` are filled.
@@ -377,132 +379,4 @@ pub fn is_declared_bot(ua: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn facts(json: &str, check: impl FnOnce(&RequestFacts<'_>)) {
-        let mut body = json.as_bytes().to_vec();
-        let request = proto::openrtb::parse(&mut body).unwrap();
-        let mut texts = Texts::default();
-        texts.fill(&request);
-        let pseudonyms = Pseudonyms::new(&[7; 32]);
-        let reader = Reader {
-            pseudonyms: &pseudonyms,
-            eid_sources: &[],
-        };
-        check(&read(&request, &texts, reader, Timestamp(0)));
-    }
-
-    fn with(rest: &str) -> String {
-        format!(r#"{{"id":"1","imp":[{{"id":"1"}}],{rest}}}"#)
-    }
-
-    #[test]
-    fn places_are_normalised() {
-        facts(
-            &with(r#""site":{"domain":"WWW.News.Example.com"}"#),
-            |facts| {
-                assert_eq!(facts.sites, ["news.example.com", "example.com", "com"]);
-                assert_eq!(
-                    (facts.site, facts.inventory),
-                    ("news.example.com", Some(Inventory::Site))
-                );
-            },
-        );
-        facts(
-            &with(r#""site":{"page":"https://a.org:8443/x?y"}"#),
-            |facts| {
-                assert_eq!(facts.site, "a.org");
-            },
-        );
-        facts(
-            &with(r#""app":{"bundle":"com.Game","domain":"game.io"}"#),
-            |facts| {
-                assert_eq!(facts.sites, ["game.io", "io", "com.Game"]);
-                assert_eq!(
-                    (facts.site, facts.inventory),
-                    ("com.Game", Some(Inventory::App))
-                );
-            },
-        );
-        facts(
-            &with(r#""device":{"geo":{"country":"usa","region":"US-ca"}}"#),
-            |facts| {
-                assert_eq!((facts.country, facts.region), ("USA", "USA-CA"));
-            },
-        );
-    }
-
-    #[test]
-    fn devices_and_systems_come_from_the_best_source() {
-        let cases = [
-            (
-                r#"{"devicetype":4,"os":"iOS"}"#,
-                Some(DeviceKind::Phone),
-                Some(Os::Ios),
-            ),
-            (
-                r#"{"devicetype":3,"os":"tvOS"}"#,
-                Some(DeviceKind::Tv),
-                Some(Os::TvOs),
-            ),
-            (
-                r#"{"ua":"Mozilla/5.0 (Windows NT 10.0; Win64)"}"#,
-                Some(DeviceKind::Desktop),
-                Some(Os::Windows),
-            ),
-            (
-                r#"{"ua":"x","sua":{"platform":{"brand":"Android"},"mobile":1}}"#,
-                Some(DeviceKind::Phone),
-                Some(Os::Android),
-            ),
-            (
-                r#"{"devicetype":1,"ua":"Mozilla/5.0 (iPad; CPU OS 12_0)"}"#,
-                Some(DeviceKind::Tablet),
-                Some(Os::Ios),
-            ),
-            (r#"{}"#, None, None),
-        ];
-        for (device, kind, os) in cases {
-            facts(&with(&format!(r#""device":{device}"#)), |facts| {
-                assert_eq!((facts.device, facts.os), (kind, os), "{device}");
-            });
-        }
-    }
-
-    #[test]
-    fn users_are_resolved_in_order_and_only_if_allowed() {
-        let key = |user: &str| {
-            let mut found = None;
-            facts(&with(user), |facts| found = facts.user);
-            found
-        };
-        let both = key(r#""user":{"buyeruid":"b"},"device":{"ifa":"AB-1"}"#);
-        assert_eq!(both, key(r#""user":{"buyeruid":"b"}"#));
-        assert_eq!(
-            key(r#""device":{"ifa":"AB-1"}"#),
-            key(r#""device":{"ifa":"ab-1"}"#)
-        );
-        assert!(key(r#""user":{"eids":[{"source":"s","uids":[{"id":"e"}]}]}"#).is_some());
-        let refused = [
-            r#""user":{"buyeruid":"b"},"regs":{"gdpr":1}"#,
-            r#""user":{"buyeruid":"b"},"regs":{"ext":{"us_privacy":"1YYN"}}"#,
-            r#""user":{"buyeruid":"b"},"regs":{"gpp":"DBABLA~x","gpp_sid":[7]}"#,
-            r#""user":{"buyeruid":"b"},"device":{"lmt":1}"#,
-            r#""device":{"ifa":"00000000-0000-0000-0000-000000000000"}"#,
-            r#""user":{"id":"theirs"}"#,
-        ];
-        for user in refused {
-            assert_eq!(key(user), None, "{user}");
-        }
-    }
-
-    #[test]
-    fn declared_bots_are_known() {
-        assert!(is_declared_bot("Mozilla/5.0 (compatible; Googlebot/2.1)"));
-        assert!(!is_declared_bot(
-            "Mozilla/5.0 (Linux; Android 9; CUBOT X19) Mobile"
-        ));
-        assert!(!is_declared_bot(""));
-    }
-}
+mod tests;

@@ -112,13 +112,8 @@ fn convert(
 }
 
 /// The answer's one currency: the accepted one that most of our line items use (`ours` is in that order),
-/// else the first accepted one that has a rate. Nothing accepted means USD.
+/// else the first accepted one that has a rate.
 pub fn answer_currency(fx: &FxTable, accepted: &[Currency], ours: &[Currency]) -> Option<Currency> {
-    let accepted = if accepted.is_empty() {
-        &[Currency::USD]
-    } else {
-        accepted
-    };
     let has_rate = |currency: &&Currency| fx.rate(**currency).is_some();
     let own = ours
         .iter()
@@ -196,7 +191,7 @@ mod tests {
         let code = |text: &str| Currency::parse(text).unwrap();
         let fx = FxTable::new(0, [(code("EUR"), 1_100_000)]);
         let (usd, eur, xxx) = (Currency::USD, code("EUR"), code("XXX"));
-        assert_eq!(answer_currency(&fx, &[], &[eur]), Some(usd));
+        assert_eq!(answer_currency(&fx, &[], &[eur]), None);
         assert_eq!(answer_currency(&fx, &[usd, eur], &[eur, usd]), Some(eur));
         assert_eq!(answer_currency(&fx, &[xxx, eur], &[usd]), Some(eur));
         assert_eq!(answer_currency(&fx, &[xxx], &[usd, xxx]), None);

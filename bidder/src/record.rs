@@ -46,8 +46,11 @@ pub fn bid_event(auction: &Auction<'_>, win: &Win, reference: BidRef) -> event::
 
 /// Cuts what others sent to the length that events keep.
 fn clip(text: &str) -> String {
-    let end = text.floor_char_boundary(domain::limits::FIELD_BYTES_MAX);
-    text.get(..end).unwrap_or_default().to_owned()
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+    let end = ends
+        .take_while(|end| *end <= domain::limits::FIELD_BYTES_MAX)
+        .last();
+    text.get(..end.unwrap_or(0)).unwrap_or_default().to_owned()
 }
 
 /// Offers the record of a bid to the log, without waiting; what it does not take is counted.

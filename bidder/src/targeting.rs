@@ -97,7 +97,7 @@ impl<K: Hash + Eq> Dimension<K> {
         let mut open = Vec::new();
         let mut restricted = false;
         for (position, rule) in rules.enumerate() {
-            if position % 64 == 0 {
+            if position.is_multiple_of(64) {
                 open.push(0);
             }
             if rule.include.is_empty() {
@@ -227,7 +227,7 @@ impl Index {
         let words = self.len.div_ceil(64);
         result.clear();
         result.resize(words, u64::MAX);
-        if let Some(last) = result.last_mut().filter(|_| self.len % 64 != 0) {
+        if let Some(last) = result.last_mut().filter(|_| !self.len.is_multiple_of(64)) {
             *last = (1 << (self.len % 64)) - 1;
         }
         scratch.words.resize(words, 0);

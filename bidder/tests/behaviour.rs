@@ -1,0 +1,474 @@
+//! What a bidder does over time: money, pauses, caps, deadlines, records, the same again from the same seed.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use bidder::config::ExchangeConfig;
+use bidder::{Call, Config, Reply};
+use domain::{Clock, Micros, NoBid, Outcome, Status, Timestamp, UserKey};
+use event_log::{EventLog, Partition, Topic};
+use proto::event::{self, Event, Kind};
+use proto::token::Purpose;
+use store::budget::Budgets;
+use store::campaign::CampaignStore;
+use store::keyed::KeyedStore;
+use store::snapshot::SnapshotStore;
+use support::{NOON, World};
+
+const BANNER: &str = r#"{"id":"r","imp":[{"id":"1","banner":{"w":300,"h":250}}],"site":{"domain":"a.example"},"device":{"ua":"Mozilla/5.0"}}"#;
+const KNOWN: &str =
+    r#"{"id":"r","imp":[{"id":"1","banner":{"w":300,"h":250}}],"user":{"buyeruid":"u1"}}"#;
+
+fn events(world: &World) -> Vec<Event> {
+    let partition = Partition {
+        topic: Topic::Bids,
+        index: 0,
+    };
+    let stored = world.log.read(partition, 0, usize::MAX).unwrap();
+    stored
+        .iter()
+        .map(|record| event::parse(&record.payload).unwrap())
+        .collect()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let run = || {
+        let mut world = World::new(&["banner", "banner-rich", "banner-cpc"], Config::default());
+        let mut bytes = Vec::new();
+        for _ in 0..5 {
+            for request in [BANNER, KNOWN] {
+                let mut body = request.as_bytes().to_vec();
+                bytes.extend_from_slice(world.core.decide(&world.call("generic"), &mut body).body);
+            }
+            world.second();
+        }
+        let logged = events(&world);
+        (bytes, logged)
+    };
+    let (first, again) = (run(), run());
+    assert!(first.0.len() > 1000 && first.1.len() > 10);
+    assert_eq!(first, again);
+}
+
+#[test]
+fn nothing_is_bid_before_everything_is_loaded() {
+    let mut world = World::unready(&["banner"], Config::default());
+    let refused = |world: &mut World| {
+        let mut body = BANNER.as_bytes().to_vec();
+        world.core.decide(&world.call("generic"), &mut body).outcome
+    };
+    assert_eq!(refused(&mut world), Outcome::NoBid(NoBid::NotReady));
+    world.background.refresh(NOON).unwrap();
+    assert!(!world.bidder.ready(), "budgets are missing");
+    assert_eq!(refused(&mut world), Outcome::NoBid(NoBid::NotReady));
+    world.background.tick(NOON).unwrap();
+    assert!(world.bidder.ready());
+    assert_eq!(refused(&mut world), Outcome::Bid);
+}
+
+#[test]
+fn an_empty_installation_is_ready() {
+    assert!(World::new(&[], Config::default()).bidder.ready());
+}
+
+#[test]
+fn holds_never_pass_the_budget() {
+    // 0.05 units are 25 bids at 2.00 per mille. No notice ever comes, so that is all that may be bid.
+    let mut world = World::new(&["small"], Config::default());
+    let mut held = Micros::ZERO;
+    for _ in 0..60 {
+        for _ in 0..10 {
+            held += world.bid(BANNER).map_or(Micros::ZERO, |_| Micros(2000));
+        }
+        world.second();
+    }
+    assert!(held >= Micros(40_000), "{held:?}");
+    assert!(held <= Micros(50_000), "{held:?}");
+    let budgets = Budgets::new(Arc::new(world.keyed.clone()), 1000);
+    let accounts = budgets.accounts().unwrap();
+    let account = accounts.values().next().unwrap();
+    assert_eq!(account.held(), held, "every hold has reached the account");
+    let logged = events(&world);
+    let bids = logged
+        .iter()
+        .filter(|event| matches!(event.kind, Some(Kind::Bid(_))))
+        .count();
+    assert_eq!(bids as i64 * 2000, held.0);
+}
+
+#[test]
+fn a_store_that_is_away_stops_bids_when_the_lease_lapses() {
+    let mut world = World::new(&["banner"], Config::default());
+    world.keyed.fail_commits(u32::MAX);
+    let mut last_bid = 0;
+    for second in 1..30 {
+        let now = NOON.plus_ms(second * 1000);
+        world.clock.set(now);
+        world.core.flush(now);
+        assert!(world.background.tick(now).is_err());
+        if world.bid(BANNER).is_some() {
+            last_bid = second;
+        }
+    }
+    assert!(
+        last_bid < 10,
+        "a lease lasts ten seconds, the last bid came after {last_bid}"
+    );
+}
+
+#[test]
+fn holds_survive_a_store_that_fails_for_a_while() {
+    let mut world = World::new(&["banner"], Config::default());
+    assert!(world.bid(BANNER).is_some());
+    world.keyed.fail_commits(64);
+    world.core.flush(NOON);
+    while world.background.tick(NOON).is_err() {}
+    world.second();
+    let accounts = Budgets::new(Arc::new(world.keyed.clone()), 1000)
+        .accounts()
+        .unwrap();
+    assert_eq!(accounts.values().next().unwrap().held(), Micros(2000));
+}
+
+#[test]
+fn a_pause_works_with_the_next_refresh() {
+    let mut world = World::new(&["banner"], Config::default());
+    assert!(world.bid(BANNER).is_some());
+    let catalogue = world.campaigns.catalogue().unwrap();
+    let mut line_item = catalogue.line_items[0].clone();
+    line_item.status = Status::Paused;
+    world.campaigns.put_line_item(&line_item).unwrap();
+    assert!(world.background.refresh(NOON).unwrap());
+    assert!(
+        !world.background.refresh(NOON).unwrap(),
+        "nothing changed since"
+    );
+    assert!(world.bid(BANNER).is_none());
+    world.second();
+    let accounts = Budgets::new(Arc::new(world.keyed.clone()), 1000)
+        .accounts()
+        .unwrap();
+    assert_eq!(
+        accounts.values().next().unwrap().held(),
+        Micros(2000),
+        "its holds still count"
+    );
+}
+
+#[test]
+fn models_are_swapped_in_and_bad_ones_are_refused() {
+    let mut world = World::new(&["banner-cpc"], Config::default());
+    let price = |world: &mut World| {
+        let answer = world.bid(BANNER).unwrap();
+        answer["seatbid"][0]["bid"][0]["price"].as_f64().unwrap()
+    };
+    let before = price(&mut world);
+    let mut trainer = ctr_model::Trainer::new();
+    let logged = events(&world);
+    let Some(Kind::Bid(bid)) = &logged[0].kind else {
+        unreachable!("the first record is the bid")
+    };
+    let features = ctr_model::Features::from_slice(&bid.features).unwrap();
+    for _ in 0..200 {
+        trainer.learn_click(&features, true);
+    }
+    let snapshots: &dyn SnapshotStore = &world.snapshots;
+    snapshots
+        .publish(bidder::background::MODEL, 7, &trainer.model(7).encode())
+        .unwrap();
+    world.second();
+    let after = price(&mut world);
+    assert!(after > before, "{before} to {after}");
+    let snapshots: &dyn SnapshotStore = &world.snapshots;
+    snapshots
+        .publish(bidder::background::MODEL, 8, b"garbage")
+        .unwrap();
+    world.second();
+    assert_eq!(price(&mut world), after, "the good model stays");
+    let mut line_item = world.campaigns.catalogue().unwrap().line_items[0].clone();
+    line_item.status = Status::Paused;
+    world.campaigns.put_line_item(&line_item).unwrap();
+    world.second();
+    assert!(
+        world.bid(BANNER).is_none(),
+        "a bad model does not keep a pause from working"
+    );
+}
+
+#[test]
+fn caps_count_bids_whose_impressions_are_not_known_yet() {
+    let mut world = World::new(&["capped"], Config::default());
+    let bids = (0..10).filter(|_| world.bid(KNOWN).is_some()).count();
+    assert_eq!(bids, 2);
+    let other = KNOWN.replace("u1", "u2");
+    assert!(
+        world.bid(&other).is_some(),
+        "another user has a cap of their own"
+    );
+    let two = r#"{"id":"r","imp":[{"id":"1","banner":{"w":300,"h":250}},{"id":"2","banner":{"w":300,"h":250}},
+        {"id":"3","banner":{"w":300,"h":250}}],"user":{"buyeruid":"u3"}}"#;
+    let answer = world.bid(two).unwrap();
+    assert_eq!(answer["seatbid"][0]["bid"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn caps_count_impressions_of_the_profile() {
+    let mut world = World::new(&["capped"], Config::default());
+    let answer = world.bid(KNOWN).unwrap();
+    let user = user_of(&world, &answer).unwrap();
+    let mut txn = store::state::StateTxn::begin(
+        &(Arc::new(world.keyed.clone()) as Arc<dyn KeyedStore>),
+        1000,
+    )
+    .unwrap();
+    let (_, line_item, _) = world.line_items[0].clone();
+    let profile = txn.profile(user).unwrap();
+    profile.count_impression(line_item, NOON);
+    profile.count_impression(line_item, NOON);
+    txn.commit().unwrap();
+    // Two minutes later the bid itself no longer counts, the impressions still do.
+    world.clock.set(NOON.plus_ms(119_000));
+    world.second();
+    assert!(world.bid(KNOWN).is_none());
+}
+
+fn user_of(world: &World, answer: &serde_json::Value) -> Option<UserKey> {
+    let burl = answer["seatbid"][0]["bid"][0]["burl"].as_str()?;
+    let token = burl.split("t=").nth(1)?.split('&').next()?;
+    world.keys.open(token, Purpose::Notice).unwrap().user_key()
+}
+
+#[test]
+fn tokens_say_what_was_bid() {
+    let config = Config {
+        fee_ppm: 100_000,
+        ..Config::default()
+    };
+    let mut world = World::new(&["euro"], config);
+    let answer = world.bid(KNOWN).unwrap();
+    let bid = &answer["seatbid"][0]["bid"][0];
+    let token = |url: &str| {
+        url.split("t=")
+            .nth(1)
+            .unwrap()
+            .split('&')
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    let burl = token(bid["burl"].as_str().unwrap());
+    let reference = world.keys.open(&burl, Purpose::Notice).unwrap();
+    assert_eq!(reference.id().to_string(), bid["id"].as_str().unwrap());
+    assert_eq!(reference.price_cpm_micros, 2_200_000);
+    assert_eq!(
+        (
+            reference.currency.as_str(),
+            reference.campaign_currency.as_str()
+        ),
+        ("USD", "EUR")
+    );
+    assert_eq!(reference.rate, 909_091);
+    assert_eq!(
+        (reference.hold_ms, reference.quantity, reference.test),
+        (60_000, 1, false)
+    );
+    // 2.2 USD per mille are 2,000.0002 micros of a euro, held as 2,001, and a tenth of that as the fee.
+    assert_eq!(reference.hold_micros, 2202);
+    assert!(reference.user_key().is_some());
+    let adm = bid["adm"].as_str().unwrap();
+    let click = adm
+        .split("/click?t=")
+        .nth(1)
+        .unwrap()
+        .split(['"', '&'])
+        .next()
+        .unwrap();
+    let click = world.keys.open(click, Purpose::Click).unwrap();
+    assert_eq!(
+        click.landing,
+        "https://shop.example/landing?id=com.shop.app"
+    );
+}
+
+#[test]
+fn a_test_request_moves_no_money_and_counts_nothing() {
+    let mut world = World::new(&["banner"], Config::default());
+    let request = BANNER.replace(r#""id":"r""#, r#""id":"r","test":1"#);
+    let answer = world.bid(&request).unwrap();
+    assert!(user_of(&world, &answer).is_none());
+    world.second();
+    let accounts = Budgets::new(Arc::new(world.keyed.clone()), 1000)
+        .accounts()
+        .unwrap();
+    assert_eq!(accounts.values().next().unwrap().held(), Micros::ZERO);
+    let logged = events(&world);
+    assert_eq!(logged.len(), 1, "the bid alone, no delivery counts");
+    assert!(logged[0].bid_ref().unwrap().test);
+}
+
+#[test]
+fn deliveries_count_eligible_bids_and_refusals() {
+    let mut world = World::new(&["banner", "banner-rich"], Config::default());
+    assert!(world.bid(BANNER).is_some());
+    assert!(
+        world
+            .bid(&BANNER.replace(r#""h":250"#, r#""h":250,"x":1"#))
+            .is_some()
+    );
+    world.second();
+    let mut seen = Vec::new();
+    for event in events(&world) {
+        if let Some(Kind::Delivery(delivery)) = event.kind {
+            let refused = delivery
+                .refused
+                .iter()
+                .map(|r| (r.reason.clone(), r.count))
+                .collect::<Vec<_>>();
+            seen.push((
+                delivery.line_item,
+                delivery.eligible,
+                delivery.bids,
+                refused,
+            ));
+        }
+    }
+    let ids: Vec<_> = world.line_items.iter().map(|(_, id, _)| id.0).collect();
+    let wanted = vec![
+        (ids[0], 2, 0, vec![("outbid".to_owned(), 2)]),
+        (ids[1], 2, 2, vec![]),
+    ];
+    assert_eq!(seen, wanted);
+}
+
+#[test]
+fn a_full_log_costs_records_and_nothing_else() {
+    let mut world = World::new(&["banner"], Config::default());
+    let faults = event_log::memory::Faults {
+        refuse_appends: u32::MAX,
+        keep_refused: false,
+    };
+    world.log.set_faults(faults);
+    assert!(world.bid(BANNER).is_some());
+    assert!(events(&world).is_empty());
+}
+
+/// A clock whose steady time runs ahead by a step at every reading.
+struct Running {
+    us: AtomicI64,
+    step_us: i64,
+}
+
+impl Clock for Running {
+    fn now(&self) -> Timestamp {
+        NOON
+    }
+
+    fn monotonic_us(&self) -> u64 {
+        u64::try_from(self.us.fetch_add(self.step_us, Ordering::Relaxed)).unwrap()
+    }
+}
+
+#[test]
+fn a_late_answer_is_withheld_and_its_money_goes_back() {
+    let ready = World::new(&["banner"], Config::default());
+    let World {
+        campaigns,
+        log,
+        keyed,
+        keys,
+        ..
+    } = ready;
+    // The deadline is read 60 ms after arrival, the answer is ready 60 ms later: 80 ms were given.
+    let clock = Arc::new(Running {
+        us: AtomicI64::new(60_000),
+        step_us: 60_000,
+    });
+    let seams = bidder::Seams {
+        clock,
+        log: Arc::new(log),
+        campaigns: Arc::new(campaigns),
+        snapshots: Arc::new(store::memory::MemorySnapshots::new()),
+        budgets: Budgets::new(Arc::new(keyed.clone()), 1000),
+        profiles: store::profile::Profiles::new(Arc::new(keyed)),
+        keys,
+        user_secret: [9; 32],
+        bidder: [2; 16],
+        seed: 1,
+    };
+    let (late, mut background) = bidder::Bidder::new(Config::default(), seams).unwrap();
+    background.refresh(NOON).unwrap();
+    background.tick(NOON).unwrap();
+    let money = Arc::clone(&late.snapshot().unwrap().campaigns[0].money);
+    let before = money.headroom();
+    let mut body = BANNER.as_bytes().to_vec();
+    let mut core = late.core(0);
+    let answer = core.decide(
+        &Call {
+            exchange: "generic",
+            arrived_us: 0,
+        },
+        &mut body,
+    );
+    assert_eq!(
+        (answer.outcome, answer.reply),
+        (Outcome::NoBid(NoBid::NoTime), Reply::NoContent)
+    );
+    assert!(before > Micros::ZERO);
+    assert_eq!(money.headroom(), before);
+}
+
+#[test]
+fn pacing_lowers_bids_of_a_campaign_that_spends_too_fast() {
+    let mut world = World::new(&["banner"], Config::default());
+    let catalogue = world.campaigns.catalogue().unwrap();
+    let mut campaign = catalogue.campaigns[0].clone();
+    (campaign.plan, campaign.budget) = (domain::Plan::Even, Micros::from_units(1));
+    world.campaigns.put_campaign(&campaign).unwrap();
+    world.second();
+    let mut prices = Vec::new();
+    for _ in 0..20 {
+        for _ in 0..50 {
+            let answer = world.bid(BANNER);
+            prices.extend(answer.and_then(|a| a["seatbid"][0]["bid"][0]["price"].as_f64()));
+        }
+        world.second();
+    }
+    let (first, last) = (prices[0], prices[prices.len() - 1]);
+    assert!(last < first / 2.0, "from {first} to {last}");
+}
+
+#[test]
+fn cut_and_flipped_requests_never_panic() {
+    let names = ["banner", "any-deal", "script", "video", "audio", "native"];
+    let mut config = Config::default();
+    config
+        .exchanges
+        .insert("x".into(), ExchangeConfig::default());
+    let mut world = World::new(&names, config);
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/bid");
+    let mut bids = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let case: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(entry.unwrap().path()).unwrap()).unwrap();
+        let bytes = serde_json::to_vec(&case["request"]).unwrap();
+        // Every prefix and every flipped byte: nothing may panic or cost more than a refusal.
+        for cut in 0..bytes.len() {
+            let mut body = bytes[..cut].to_vec();
+            let answer = world.core.decide(&world.call("x"), &mut body);
+            assert!(matches!(answer.reply, Reply::BadRequest), "{cut}");
+            let mut body = bytes.clone();
+            body[cut] ^= 0x04;
+            let answer = world.core.decide(&world.call("x"), &mut body);
+            bids += usize::from(answer.outcome == Outcome::Bid);
+        }
+        world.second();
+    }
+    assert!(
+        bids > 100,
+        "most flipped bytes change nothing that matters: {bids}"
+    );
+}

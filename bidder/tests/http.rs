@@ -1,0 +1,124 @@
+//! The bid endpoint over a loopback socket: methods, paths, sizes, encodings, and a clean end.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use bidder::{Config, Server};
+use service_kit::{ServerLimits, Shutdown};
+use support::World;
+
+const BANNER: &str = r#"{"id":"r","imp":[{"id":"1","banner":{"w":300,"h":250}}]}"#;
+
+/// Sends one request on a connection of its own; gives status, head and body.
+fn ask(address: SocketAddr, head: &str, body: &[u8]) -> (u16, String, Vec<u8>) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let length = body.len();
+    let head =
+        format!("{head}\r\nhost: x\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    // A server that refuses by size closes before everything is written.
+    stream.write_all(body).ok();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok();
+    let end = answer
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .unwrap();
+    let head = String::from_utf8(answer[..end].to_vec())
+        .unwrap()
+        .to_ascii_lowercase();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, head, answer[end + 4..].to_vec())
+}
+
+fn with_server(config: Config, test: impl FnOnce(SocketAddr)) -> World {
+    let mut world = World::new(&["banner"], config);
+    let other = World::unready(&[], Config::default());
+    let background = std::mem::replace(&mut world.background, other.background);
+    let shutdown = Shutdown::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let limits = (ServerLimits::default(), &shutdown);
+    let server = Server::run(&world.bidder, background, listener, limits).unwrap();
+    test(server.address());
+    shutdown.trigger();
+    server.join().unwrap();
+    world
+}
+
+#[test]
+fn the_endpoint_speaks_http() {
+    let world = with_server(Config::default(), |address| {
+        let post = "POST /bid/generic HTTP/1.1";
+        let (status, head, body) = ask(address, post, BANNER.as_bytes());
+        assert_eq!(status, 200, "{head}");
+        assert!(head.contains("content-type: application/json"), "{head}");
+        assert!(
+            head.contains(&format!("content-length: {}", body.len())),
+            "{head}"
+        );
+        let answer: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(answer["seatbid"][0]["bid"][0]["price"], 2);
+
+        let (status, head, body) = ask(address, post, BANNER.replace("300", "301").as_bytes());
+        assert_eq!((status, body.len()), (204, 0));
+        assert!(!head.contains("content-type"), "{head}");
+
+        let large = vec![b' '; 5 << 20];
+        let cases: [(&str, &[u8], u16); 8] = [
+            (post, b"", 400),
+            (post, b"{\"id\":", 400),
+            (post, &large, 413),
+            ("POST /bid/nobody HTTP/1.1", BANNER.as_bytes(), 404),
+            ("POST /elsewhere HTTP/1.1", BANNER.as_bytes(), 404),
+            ("GET /bid/generic HTTP/1.1", b"", 405),
+            (
+                "POST /bid/generic HTTP/1.1\r\ncontent-encoding: br",
+                BANNER.as_bytes(),
+                415,
+            ),
+            (
+                "POST /bid/generic HTTP/1.1\r\ncontent-encoding: gzip",
+                b"no gzip",
+                400,
+            ),
+        ];
+        for (head, body, wanted) in cases {
+            assert_eq!(ask(address, head, body).0, wanted, "{head}");
+        }
+    });
+    let budgets = store::budget::Budgets::new(std::sync::Arc::new(world.keyed.clone()), 1000);
+    let held = budgets.accounts().unwrap().values().next().unwrap().held();
+    assert_eq!(
+        held,
+        domain::Micros(2000),
+        "the last hold is handed over before the end"
+    );
+}
+
+#[test]
+fn overload_is_answered_at_once() {
+    let config = Config {
+        in_flight_max: 1,
+        ..Config::default()
+    };
+    with_server(config, |address| {
+        // One request holds the only place: its body never comes to an end.
+        let mut slow = TcpStream::connect(address).unwrap();
+        let head = "POST /bid/generic HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 900\r\n\r\n";
+        slow.write_all(head.as_bytes()).unwrap();
+        // The server asks for the body once the handler reads it: then the place is taken.
+        let mut told = [0; 12];
+        slow.read_exact(&mut told).unwrap();
+        assert_eq!(&told, b"HTTP/1.1 100");
+        let (status, ..) = ask(address, "POST /bid/generic HTTP/1.1", BANNER.as_bytes());
+        assert_eq!(status, 204);
+        drop(slow);
+    });
+}
