@@ -1,29 +1,22 @@
 //! The story of one request: which of our line items bids on each impression, and what.
 
-use domain::creative::CreativeFormat;
 use domain::limits::CANDIDATES_MAX;
-use domain::money::{MICROS_PER_UNIT, Rounding};
 use domain::random::SplitMix64;
 use domain::targeting::Size;
-use domain::{Clock, Cpm, LineItemId, Micros, Reject, Timestamp};
-use proto::openrtb::{BidRequest, Imp, NativeRequest};
-use std::borrow::Cow;
+use domain::{Clock, Reject, Timestamp};
+use proto::openrtb::{BidRequest, Imp};
 use store::profile::Profile;
 
-use crate::config::{CREATIVES_TRIED_MAX, Config};
+use crate::candidate::{Candidate, Slot, consider};
+use crate::config::Config;
 use crate::explain::{Numbers, Sink, Verdict};
 use crate::facts::RequestFacts;
-use crate::frequency::{self, Provisional};
+use crate::frequency::Provisional;
 use crate::money::Hold;
-use crate::price::{self, PriceRule};
-use crate::rules::{self, Market, Offer};
-use crate::score::Scorer;
-use crate::snapshot::{Ad, Item, Snapshot};
+use crate::rules::{Market, Offer};
+use crate::snapshot::{Item, Snapshot};
 use crate::tally::Tally;
 use crate::targeting::{self, Bits, Scratch};
-
-/// Most impressions that one purchase may buy (DOOH); more is a mistake or an attack on the budget.
-const QUANTITY_MAX: f64 = 100_000.0;
 
 /// One request with everything its auction reads.
 #[derive(Clone, Copy)]
@@ -70,7 +63,7 @@ pub struct Work {
     matching: Bits,
     narrowed: Bits,
     scratch: Scratch,
-    offers: Vec<Offer>,
+    pub(crate) offers: Vec<Offer>,
     candidates: Vec<Candidate>,
 }
 
@@ -89,28 +82,6 @@ impl Work {
     }
 }
 
-/// A line item that could bid on an impression.
-#[derive(Debug, Clone)]
-pub struct Candidate {
-    /// The position of the line item.
-    pub item: usize,
-    /// The position of the ad in it.
-    pub ad: usize,
-    /// The position of the deal it would take.
-    pub deal: Option<usize>,
-    /// Which rule sets the price.
-    pub rule: PriceRule,
-    /// What the model was told.
-    pub features: ctr_model::Features,
-    /// What led to the price.
-    pub numbers: Numbers,
-    /// Campaign-currency micros for one unit of the answer's currency.
-    pub rate: i64,
-    /// What it costs when won at its own price, fee included, in the campaign's currency.
-    pub full_cost: Micros,
-    tie: u64,
-}
-
 /// A bid that is about to be sent.
 #[derive(Debug, Clone)]
 pub struct Win {
@@ -124,15 +95,6 @@ pub struct Win {
     pub hold_ms: i64,
     /// Impressions that it buys.
     pub quantity: i64,
-}
-
-/// What the impression itself says, read once for all line items.
-struct Slot<'a> {
-    imp: &'a Imp<'a>,
-    position: usize,
-    native: Option<Cow<'a, NativeRequest>>,
-    scorer: Scorer,
-    quantity: i64,
 }
 
 /// Decides every impression of the request. Returns whether any line item was targeted at it.
@@ -173,31 +135,6 @@ pub fn run(
         }
     }
     any
-}
-
-impl<'a> Slot<'a> {
-    fn read(auction: &Auction<'a>, position: usize, imp: &'a Imp<'a>, sizes: &[Size]) -> Self {
-        let media = imp.video.as_ref().and_then(|v| {
-            Some(Size {
-                width: v.w?,
-                height: v.h?,
-            })
-        });
-        let size = sizes.first().copied().or(media);
-        let at = imp.banner.as_ref().and_then(|banner| banner.pos);
-        let at = at.or_else(|| imp.video.as_ref()?.pos).unwrap_or(0);
-        let quantity = imp
-            .multiplier
-            .filter(|m| *m <= QUANTITY_MAX)
-            .map_or(0, |m| m.ceil() as i64);
-        Self {
-            imp,
-            position,
-            native: imp.native.as_ref().and_then(|native| native.parsed().ok()),
-            scorer: Scorer::new(auction, size, at),
-            quantity,
-        }
-    }
 }
 
 /// Fills the candidates of one impression, bounded: beyond the limit a random run of them is looked at.
@@ -255,151 +192,6 @@ fn refuse(auction: &Auction<'_>, work: &mut Work, item: usize, why: Reject) {
     if !auction.request.test {
         work.tally.refused(item, auction.exchange.1, why);
     }
-}
-
-/// One line item on one impression: its best ad and price, or the rule that refuses it.
-fn consider(
-    auction: &Auction<'_>,
-    slot: &Slot<'_>,
-    (position, item, own): (usize, &Item, usize),
-    (work, numbers): (&mut Work, &mut Numbers),
-) -> Result<Candidate, Reject> {
-    let live = auction.snapshot.campaign_of(item);
-    if !live.campaign.is_live(auction.now) {
-        return Err(Reject::NotLive);
-    }
-    if slot.quantity < 1 {
-        return Err(Reject::Floor);
-    }
-    check_caps(auction, item, own)?;
-    let mut best: Option<Candidate> = None;
-    let mut refused = None;
-    for (at, ad) in item.ads.iter().enumerate().take(CREATIVES_TRIED_MAX) {
-        let mut tried = Numbers::default();
-        let made = try_ad(auction, slot, (item, ad), (&mut work.offers, &mut tried));
-        match made {
-            Ok((offer, features, rate, full_cost)) => {
-                let tie = work.rng.next_u64();
-                let candidate = Candidate {
-                    item: position,
-                    ad: at,
-                    deal: offer.deal,
-                    rule: offer.terms.rule,
-                    features,
-                    numbers: tried,
-                    rate,
-                    full_cost,
-                    tie,
-                };
-                if best
-                    .as_ref()
-                    .is_none_or(|best| candidate.rank() > best.rank())
-                {
-                    best = Some(candidate);
-                }
-            }
-            Err(why) => {
-                // The refusal that came furthest says most.
-                if refused.is_none_or(|earlier| why > earlier) {
-                    refused = Some(why);
-                    *numbers = tried;
-                }
-            }
-        }
-    }
-    let best = best.ok_or(refused.unwrap_or(Reject::NotLive))?;
-    *numbers = best.numbers;
-    Ok(best)
-}
-
-impl Candidate {
-    /// Deal bids before open ones, then by value; chance decides between equals.
-    fn rank(&self) -> (bool, Cpm, u64) {
-        (self.deal.is_some(), self.numbers.worth, self.tie)
-    }
-}
-
-fn check_caps(auction: &Auction<'_>, item: &Item, own: usize) -> Result<(), Reject> {
-    if item.caps().is_empty() {
-        return Ok(());
-    }
-    let user = auction.facts.user.ok_or(Reject::UnknownUser)?;
-    let id: LineItemId = item.line_item.id;
-    let own = u32::try_from(own).unwrap_or(u32::MAX);
-    let recent = auction
-        .recent
-        .count(user, id, auction.now)
-        .saturating_add(own);
-    frequency::check(item.caps(), recent, |window_s| {
-        auction
-            .profile
-            .map_or(0, |p| p.impressions_within(id, window_s, auction.now))
-    })
-}
-
-type Priced = (Offer, ctr_model::Features, i64, Micros);
-
-/// One ad on one impression: rules, value, price, cost.
-fn try_ad(
-    auction: &Auction<'_>,
-    slot: &Slot<'_>,
-    (item, ad): (&Item, &Ad),
-    (offers, numbers): (&mut Vec<Offer>, &mut Numbers),
-) -> Result<Priced, Reject> {
-    numbers.creative = Some(ad.creative.id);
-    rules::check_request(auction.request, ad)?;
-    rules::check_slot(slot.imp, ad)?;
-    if let CreativeFormat::Native(assets) = &ad.creative.format {
-        let layout = slot.native.as_ref().ok_or(Reject::Format)?;
-        proto::openrtb::markup::native::check(layout, assets).map_err(|_| Reject::Format)?;
-    }
-    rules::offers(auction.market, slot.imp, (item, ad), offers)?;
-    let live = auction.snapshot.campaign_of(item);
-    let (features, prediction) = slot.scorer.score(&auction.snapshot.model, ad);
-    (numbers.click, numbers.conversion) = (prediction.click, prediction.conversion);
-    numbers.value = price::value(item.line_item.bid, prediction.click, prediction.conversion);
-    numbers.multiplier = live.money.multiplier();
-    let (market, own) = (auction.market, live.campaign.currency);
-    let in_answer = |value: Cpm| price::value_in(market.fx, value, own, market.currency);
-    let max_bid = item.line_item.max_bid;
-    numbers.worth = in_answer(price::paced(numbers.value, numbers.multiplier, max_bid))?;
-    let full_worth = in_answer(price::paced(numbers.value, 1.0, max_bid))?;
-    let offer = first_affordable(offers, numbers, full_worth, auction.shade)?;
-    let unit = Micros(MICROS_PER_UNIT);
-    let rate = market
-        .fx
-        .convert(unit, market.currency, own, Rounding::Nearest);
-    let rate = rate.ok_or(Reject::Currency)?.0;
-    let fee_ppm = auction.config.fee_ppm;
-    let full_cost = price::full_cost(numbers.price, slot.quantity, rate, fee_ppm);
-    numbers.hold = live.money.hold_amount(full_cost);
-    Ok((offer, features, rate, full_cost))
-}
-
-/// The first offer whose price the worth reaches. What only pacing keeps from the floor is pacing's refusal.
-fn first_affordable(
-    offers: &[Offer],
-    numbers: &mut Numbers,
-    full_worth: Cpm,
-    shade: f64,
-) -> Result<Offer, Reject> {
-    let mut refused = Reject::Floor;
-    for offer in offers {
-        numbers.floor = offer.terms.floor;
-        match price::price(numbers.worth, offer.terms, shade) {
-            Ok(price) => {
-                numbers.price = price;
-                numbers.shade = price.0.as_decimal() / numbers.worth.0.as_decimal();
-                numbers.on_deal = offer.deal.is_some();
-                return Ok(*offer);
-            }
-            Err(_) if price::price(full_worth, offer.terms, shade).is_ok() => {
-                refused = Reject::Pacing;
-            }
-            Err(_) => {}
-        }
-    }
-    Err(refused)
 }
 
 /// The best candidate whose campaign has the money for it.

@@ -178,7 +178,8 @@ impl Background {
         self.pending.merge(fresh);
         let requests = self.lease_requests(now);
         let grants = self.budgets.renew(&requests, now)?;
-        self.pending = CoreReport::default();
+        self.pending
+            .forget(requests.iter().map(|(campaign, _, _)| *campaign));
         for (campaign, grant) in grants {
             if let Some(controller) = self.controllers.get_mut(&campaign) {
                 controller.granted(&grant);

@@ -6,6 +6,7 @@
 
 pub mod auction;
 pub mod background;
+pub mod candidate;
 pub mod config;
 pub mod core;
 pub mod explain;
