@@ -86,7 +86,9 @@ impl Seen {
 
     /// The line items of one campaign.
     pub(crate) fn line_items_of(&self, id: CampaignId) -> impl Iterator<Item = &LineItem> {
-        self.line_items().filter(move |item| item.campaign == id)
+        let seen = self.campaign(id).is_ok();
+        let all = self.catalogue.line_items.iter();
+        all.filter(move |item| seen && item.campaign == id)
     }
 
     /// The campaigns of one advertiser.

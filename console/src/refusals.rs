@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::time::Minute;
 use domain::{LineItemId, Reject};
 use store::report::ReportFilter;
 
@@ -21,15 +22,17 @@ pub(crate) struct Refusal {
     pub(crate) advice: &'static str,
 }
 
-/// Refusals of these line items together, most frequent first. Blocks.
+/// Refusals of these line items together from `since` on, most frequent first. Blocks.
 pub(crate) fn refusals_of(
     app: &App,
     line_items: impl IntoIterator<Item = LineItemId>,
+    since: Option<Minute>,
 ) -> Result<Vec<Refusal>, Problem> {
     let mut counts = BTreeMap::<String, i64>::new();
     for id in line_items {
         let filter = ReportFilter {
             line_item: Some(id),
+            from: since,
             ..ReportFilter::default()
         };
         for (label, count) in app.stored(app.deps.reports.refusals(&filter))? {

@@ -21,6 +21,8 @@ use crate::state::App;
 const CAMPAIGNS_SHOWN: usize = 200;
 /// Line items whose refusals are summed for one page: each is a query.
 const REFUSALS_OF_MAX: usize = 50;
+/// How far refusals reach back on pages, in milliseconds: a day, so that advice fits what was changed.
+const REFUSALS_MS: i64 = 24 * 3_600_000;
 /// Minutes that charts reach back: three hours.
 const CHART_MINUTES: i64 = 180;
 
@@ -214,8 +216,9 @@ fn delivery(seen: &Seen, campaign: &Campaign, account: &AccountView, now: Timest
     if now < campaign.flight_start {
         return Delivery::NotStarted;
     }
-    // The ledger may lag behind a raised budget; a few cents less than a bid count as spent.
-    if account.left <= Micros::ZERO && account.spent >= campaign.budget.mul_div(95, 100) {
+    // What is left in the end is often less than one bid.
+    let spent = account.spent >= campaign.budget.mul_div(995, 1000);
+    if spent || account.left <= Micros::ZERO {
         return Delivery::Spent;
     }
     if now >= campaign.flight_end {
@@ -267,7 +270,8 @@ pub(crate) fn campaign(
         })
         .collect();
     let ids = line_items.iter().map(|row| row.line_item.id);
-    let refusals = refusals_of(app, ids.take(REFUSALS_OF_MAX))?;
+    let since = app.now().plus_ms(-REFUSALS_MS).minute();
+    let refusals = refusals_of(app, ids.take(REFUSALS_OF_MAX), Some(since))?;
     Ok(CampaignView {
         charts: charts(app, &row)?,
         row,
@@ -329,4 +333,69 @@ fn lines(
         charts.plan.push((at, planned.as_decimal()));
     }
     charts
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Currency, Goal};
+
+    use super::*;
+
+    fn campaign(plan: Plan) -> Campaign {
+        Campaign {
+            id: CampaignId(1),
+            advertiser: AdvertiserId(1),
+            name: String::new(),
+            status: Status::Active,
+            currency: Currency::USD,
+            budget: Micros::from_units(100),
+            daily_budget: None,
+            flight_start: Timestamp(600_000),
+            flight_end: Timestamp(1_200_000),
+            plan,
+            goal: Goal::Clicks,
+        }
+    }
+
+    #[test]
+    fn plans_begin_at_nothing_and_end_at_the_budget() {
+        let at =
+            |plan, ms| planned(&campaign(plan), Timestamp(ms)).map(|micros| micros.0 / 1_000_000);
+        for (ms, even, ahead) in [
+            (0, 0, 0),
+            (900_000, 50, 52),
+            (1_190_000, 98, 100),
+            (9_000_000, 100, 100),
+        ] {
+            assert_eq!(at(Plan::Even, ms), Some(even), "{ms}");
+            assert_eq!(at(Plan::Ahead, ms), Some(ahead), "{ms}");
+            assert_eq!(at(Plan::Asap, ms), None);
+        }
+    }
+
+    #[test]
+    fn charts_have_every_minute_and_begin_with_what_was_spent_before() {
+        let spend = |units| Counters {
+            spend: Micros::from_units(units),
+            impressions: units,
+            ..Counters::default()
+        };
+        let minutes = BTreeMap::from([(Minute(11), spend(3)), (Minute(13), spend(4))]);
+        let span = (Minute(11), Minute(13));
+        let charts = lines(
+            &campaign(Plan::Even),
+            &minutes,
+            span,
+            Micros::from_units(10),
+        );
+        let spent: Vec<_> = charts
+            .spend
+            .iter()
+            .map(|(_, units)| *units as i64)
+            .collect();
+        assert_eq!(spent, [10, 13, 13, 17]);
+        let impressions: Vec<_> = charts.impressions.iter().map(|(_, n)| *n as i64).collect();
+        assert_eq!(impressions, [3, 0, 4]);
+        assert_eq!(charts.plan.len(), 4);
+    }
 }

@@ -171,7 +171,7 @@ pub(super) async fn refusals(
     app.blocking(move |app| {
         let desk = Desk::open(app, &identity)?;
         let line_item = desk.seen.line_item(LineItemId(id))?;
-        let counts = refusals_of(app, [line_item.id])?;
+        let counts = refusals_of(app, [line_item.id], None)?;
         Ok(counts.into_iter().map(RefusalDoc::from).collect())
     })
     .await

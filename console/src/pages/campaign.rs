@@ -192,7 +192,7 @@ fn refusals(view: &CampaignView) -> Markup {
     let total: i64 = view.refusals.iter().map(|one| one.count).sum();
     html! {
         div.card {
-            h2 { "Why does it not deliver?" }
+            h2 { "Why does it not deliver?" span.hint { "last 24 hours" } }
             @if view.refusals.is_empty() {
                 p.empty { "No request was refused yet. If there are no eligible requests either, targeting matches none of the traffic." }
             } @else {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod description;
+mod failing;
 mod forms;
 mod hostile;
 mod live;

@@ -29,6 +29,15 @@ pub(crate) const ADMIN: &str = "token-of-admin";
 pub(crate) const ANN: &str = "token-of-ann";
 pub(crate) const BOB: &str = "token-of-bob";
 
+/// A ledger that knows nobody.
+pub(crate) struct NoAccounts;
+
+impl Accounts for NoAccounts {
+    fn account(&self, _: CampaignId) -> Option<AccountView> {
+        None
+    }
+}
+
 /// One fixed account for the first campaign.
 struct FixedAccounts;
 
