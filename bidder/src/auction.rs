@@ -226,7 +226,7 @@ fn choose(
 fn take(auction: &Auction<'_>, slot: &Slot<'_>, candidate: &Candidate) -> Option<Win> {
     let item = auction.snapshot.items.get(candidate.item)?;
     let money = &auction.snapshot.campaign_of(item).money;
-    let hold = money.try_hold(candidate.numbers.hold, auction.now)?;
+    let hold = money.try_hold(candidate.numbers.hold, auction.deadline.0.monotonic_us())?;
     let hold = if auction.request.test {
         money.give_back(hold);
         None

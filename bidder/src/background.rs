@@ -177,6 +177,8 @@ impl Background {
         self.steer(&fresh, now);
         self.pending.merge(fresh);
         let requests = self.lease_requests(now);
+        // Read before the store is asked: a slow answer must not make a lease longer.
+        let at_us = self.shared.clock.monotonic_us();
         let grants = self.budgets.renew(&requests, now)?;
         self.pending
             .forget(requests.iter().map(|(campaign, _, _)| *campaign));
@@ -185,7 +187,7 @@ impl Background {
                 controller.granted(&grant);
             }
             if let Some(money) = self.money.get(&campaign) {
-                money.apply(&grant);
+                money.apply(&grant, (now, at_us));
             }
         }
         if self.shared.snapshot.load().is_some() {

@@ -15,7 +15,8 @@ use crate::config::HOLD_SUMS_MAX;
 #[derive(Debug)]
 pub struct CampaignMoney {
     headroom: AtomicI64,
-    expires_at: AtomicI64,
+    /// On the steady clock, so that a wall clock that jumps back makes no lease longer.
+    expires_us: AtomicU64,
     epoch: AtomicU64,
     multiplier: AtomicU64,
     expected_ratio: AtomicU64,
@@ -27,7 +28,7 @@ impl Default for CampaignMoney {
     fn default() -> Self {
         Self {
             headroom: AtomicI64::new(0),
-            expires_at: AtomicI64::new(0),
+            expires_us: AtomicU64::new(0),
             epoch: AtomicU64::new(0),
             multiplier: AtomicU64::new(1.0_f64.to_bits()),
             expected_ratio: AtomicU64::new(1.0_f64.to_bits()),
@@ -57,9 +58,9 @@ impl CampaignMoney {
         pacing::hold_amount(full, ratio, self.full_holds.load(Ordering::Relaxed))
     }
 
-    /// Takes `amount` if the lease covers it at `now`.
-    pub fn try_hold(&self, amount: Micros, now: Timestamp) -> Option<Hold> {
-        if now.0 >= self.expires_at.load(Ordering::Acquire) || amount.0 <= 0 {
+    /// Takes `amount` if the lease covers it at `at_us` on the steady clock.
+    pub fn try_hold(&self, amount: Micros, at_us: u64) -> Option<Hold> {
+        if at_us >= self.expires_us.load(Ordering::Acquire) || amount.0 <= 0 {
             return None;
         }
         let epoch = self.epoch.load(Ordering::Acquire);
@@ -82,8 +83,8 @@ impl CampaignMoney {
         Micros(self.headroom.load(Ordering::Acquire))
     }
 
-    /// Takes over what the store granted.
-    pub fn apply(&self, grant: &pacing::Grant) {
+    /// Takes over what the store granted at `now`, which was `at_us` on the steady clock.
+    pub fn apply(&self, grant: &pacing::Grant, (now, at_us): (Timestamp, u64)) {
         if grant.lapsed {
             self.epoch.fetch_add(1, Ordering::AcqRel);
             self.headroom.store(grant.added.0, Ordering::Release);
@@ -91,7 +92,9 @@ impl CampaignMoney {
             self.headroom.fetch_add(grant.added.0, Ordering::AcqRel);
         }
         self.full_holds.store(grant.full_holds, Ordering::Relaxed);
-        self.expires_at.store(grant.expires_at.0, Ordering::Release);
+        let lasts_ms = u64::try_from(grant.expires_at.since(now)).unwrap_or(0);
+        let expires_us = at_us.saturating_add(lasts_ms.saturating_mul(1000));
+        self.expires_us.store(expires_us, Ordering::Release);
     }
 
     /// Sets what pacing decided.
@@ -188,16 +191,12 @@ mod tests {
     #[test]
     fn holds_never_pass_the_lease_nor_its_end() {
         let money = CampaignMoney::default();
-        let now = Timestamp(5_000);
+        let now = 5_000_000;
         assert_eq!(money.try_hold(Micros(1), now), None, "no grant yet");
-        money.apply(&grant(100, true));
+        money.apply(&grant(100, true), (Timestamp(0), 0));
         let hold = money.try_hold(Micros(60), now).unwrap();
         assert_eq!(money.try_hold(Micros(60), now), None);
-        assert_eq!(
-            money.try_hold(Micros(40), Timestamp(10_000)),
-            None,
-            "lapsed"
-        );
+        assert_eq!(money.try_hold(Micros(40), 10_000_000), None, "lapsed");
         money.give_back(hold);
         assert_eq!(money.headroom(), Micros(100));
         assert_eq!(
@@ -210,23 +209,23 @@ mod tests {
     #[test]
     fn a_lapsed_lease_takes_its_headroom_along() {
         let money = CampaignMoney::default();
-        money.apply(&grant(100, true));
-        let hold = money.try_hold(Micros(30), Timestamp(0)).unwrap();
-        money.apply(&grant(50, true));
+        money.apply(&grant(100, true), (Timestamp(0), 0));
+        let hold = money.try_hold(Micros(30), 0).unwrap();
+        money.apply(&grant(50, true), (Timestamp(0), 0));
         money.give_back(hold);
         assert_eq!(money.headroom(), Micros(50));
-        money.apply(&grant(25, false));
+        money.apply(&grant(25, false), (Timestamp(0), 0));
         assert_eq!(money.headroom(), Micros(75));
     }
 
     #[test]
     fn cores_together_never_hold_more_than_the_lease() {
         let money = CampaignMoney::default();
-        money.apply(&grant(10_000, true));
+        money.apply(&grant(10_000, true), (Timestamp(0), 0));
         let take = || {
             let mut held = 0;
             for round in 0..5_000 {
-                if let Some(hold) = money.try_hold(Micros(7), Timestamp(0)) {
+                if let Some(hold) = money.try_hold(Micros(7), 0) {
                     // Every third answer is late.
                     if round % 3 == 0 {
                         money.give_back(hold);

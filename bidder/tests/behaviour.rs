@@ -1,38 +1,23 @@
-//! What a bidder does over time: money, pauses, caps, deadlines, records, the same again from the same seed.
+//! What a bidder does over time: pauses, caps, models, records, the same again from the same seed.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use bidder::config::ExchangeConfig;
-use bidder::{Call, Config, Reply};
-use domain::{Clock, Micros, NoBid, Outcome, Status, Timestamp, UserKey};
-use event_log::{EventLog, Partition, Topic};
-use proto::event::{self, Event, Kind};
+use bidder::{Config, Reply};
+use domain::{Micros, NoBid, Outcome, Status, UserKey};
+use proto::event::Kind;
 use proto::token::Purpose;
 use store::budget::Budgets;
 use store::campaign::CampaignStore;
 use store::keyed::KeyedStore;
 use store::snapshot::SnapshotStore;
-use support::{NOON, World};
+use support::{BANNER, NOON, World};
 
-const BANNER: &str = r#"{"id":"r","imp":[{"id":"1","banner":{"w":300,"h":250}}],"site":{"domain":"a.example"},"device":{"ua":"Mozilla/5.0"}}"#;
 const KNOWN: &str =
     r#"{"id":"r","imp":[{"id":"1","banner":{"w":300,"h":250}}],"user":{"buyeruid":"u1"}}"#;
-
-fn events(world: &World) -> Vec<Event> {
-    let partition = Partition {
-        topic: Topic::Bids,
-        index: 0,
-    };
-    let stored = world.log.read(partition, 0, usize::MAX).unwrap();
-    stored
-        .iter()
-        .map(|record| event::parse(&record.payload).unwrap())
-        .collect()
-}
 
 #[test]
 fn the_same_seed_gives_the_same_bytes() {
@@ -46,7 +31,7 @@ fn the_same_seed_gives_the_same_bytes() {
             }
             world.second();
         }
-        let logged = events(&world);
+        let logged = world.events();
         (bytes, logged)
     };
     let (first, again) = (run(), run());
@@ -73,65 +58,6 @@ fn nothing_is_bid_before_everything_is_loaded() {
 #[test]
 fn an_empty_installation_is_ready() {
     assert!(World::new(&[], Config::default()).bidder.ready());
-}
-
-#[test]
-fn holds_never_pass_the_budget() {
-    // 0.05 units are 25 bids at 2.00 per mille. No notice ever comes, so that is all that may be bid.
-    let mut world = World::new(&["small"], Config::default());
-    let mut held = Micros::ZERO;
-    for _ in 0..60 {
-        for _ in 0..10 {
-            held += world.bid(BANNER).map_or(Micros::ZERO, |_| Micros(2000));
-        }
-        world.second();
-    }
-    assert!(held >= Micros(40_000), "{held:?}");
-    assert!(held <= Micros(50_000), "{held:?}");
-    let budgets = Budgets::new(Arc::new(world.keyed.clone()), 1000);
-    let accounts = budgets.accounts().unwrap();
-    let account = accounts.values().next().unwrap();
-    assert_eq!(account.held(), held, "every hold has reached the account");
-    let logged = events(&world);
-    let bids = logged
-        .iter()
-        .filter(|event| matches!(event.kind, Some(Kind::Bid(_))))
-        .count();
-    assert_eq!(bids as i64 * 2000, held.0);
-}
-
-#[test]
-fn a_store_that_is_away_stops_bids_when_the_lease_lapses() {
-    let mut world = World::new(&["banner"], Config::default());
-    world.keyed.fail_commits(u32::MAX);
-    let mut last_bid = 0;
-    for second in 1..30 {
-        let now = NOON.plus_ms(second * 1000);
-        world.clock.set(now);
-        world.core.flush(now);
-        assert!(world.background.tick(now).is_err());
-        if world.bid(BANNER).is_some() {
-            last_bid = second;
-        }
-    }
-    assert!(
-        last_bid < 10,
-        "a lease lasts ten seconds, the last bid came after {last_bid}"
-    );
-}
-
-#[test]
-fn holds_survive_a_store_that_fails_for_a_while() {
-    let mut world = World::new(&["banner"], Config::default());
-    assert!(world.bid(BANNER).is_some());
-    world.keyed.fail_commits(64);
-    world.core.flush(NOON);
-    while world.background.tick(NOON).is_err() {}
-    world.second();
-    let accounts = Budgets::new(Arc::new(world.keyed.clone()), 1000)
-        .accounts()
-        .unwrap();
-    assert_eq!(accounts.values().next().unwrap().held(), Micros(2000));
 }
 
 #[test]
@@ -168,7 +94,7 @@ fn models_are_swapped_in_and_bad_ones_are_refused() {
     };
     let before = price(&mut world);
     let mut trainer = ctr_model::Trainer::new();
-    let logged = events(&world);
+    let logged = world.events();
     let Some(Kind::Bid(bid)) = &logged[0].kind else {
         unreachable!("the first record is the bid")
     };
@@ -305,7 +231,7 @@ fn a_test_request_moves_no_money_and_counts_nothing() {
         .accounts()
         .unwrap();
     assert_eq!(accounts.values().next().unwrap().held(), Micros::ZERO);
-    let logged = events(&world);
+    let logged = world.events();
     assert_eq!(logged.len(), 1, "the bid alone, no delivery counts");
     assert!(logged[0].bid_ref().unwrap().test);
 }
@@ -321,7 +247,7 @@ fn deliveries_count_eligible_bids_and_refusals() {
     );
     world.second();
     let mut seen = Vec::new();
-    for event in events(&world) {
+    for event in world.events() {
         if let Some(Kind::Delivery(delivery)) = event.kind {
             let refused = delivery
                 .refused
@@ -353,72 +279,7 @@ fn a_full_log_costs_records_and_nothing_else() {
     };
     world.log.set_faults(faults);
     assert!(world.bid(BANNER).is_some());
-    assert!(events(&world).is_empty());
-}
-
-/// A clock whose steady time runs ahead by a step at every reading.
-struct Running {
-    us: AtomicI64,
-    step_us: i64,
-}
-
-impl Clock for Running {
-    fn now(&self) -> Timestamp {
-        NOON
-    }
-
-    fn monotonic_us(&self) -> u64 {
-        u64::try_from(self.us.fetch_add(self.step_us, Ordering::Relaxed)).unwrap()
-    }
-}
-
-#[test]
-fn a_late_answer_is_withheld_and_its_money_goes_back() {
-    let ready = World::new(&["banner"], Config::default());
-    let World {
-        campaigns,
-        log,
-        keyed,
-        keys,
-        ..
-    } = ready;
-    // The deadline is read 60 ms after arrival, the answer is ready 60 ms later: 80 ms were given.
-    let clock = Arc::new(Running {
-        us: AtomicI64::new(60_000),
-        step_us: 60_000,
-    });
-    let seams = bidder::Seams {
-        clock,
-        log: Arc::new(log),
-        campaigns: Arc::new(campaigns),
-        snapshots: Arc::new(store::memory::MemorySnapshots::new()),
-        budgets: Budgets::new(Arc::new(keyed.clone()), 1000),
-        profiles: store::profile::Profiles::new(Arc::new(keyed)),
-        keys,
-        user_secret: [9; 32],
-        bidder: [2; 16],
-        seed: 1,
-    };
-    let (late, mut background) = bidder::Bidder::new(Config::default(), seams).unwrap();
-    background.refresh(NOON).unwrap();
-    background.tick(NOON).unwrap();
-    let money = Arc::clone(&late.snapshot().unwrap().campaigns[0].money);
-    let before = money.headroom();
-    let mut body = BANNER.as_bytes().to_vec();
-    let mut core = late.core(0);
-    let answer = core.decide(
-        &Call {
-            exchange: "generic",
-            arrived_us: 0,
-        },
-        &mut body,
-    );
-    assert_eq!(
-        (answer.outcome, answer.reply),
-        (Outcome::NoBid(NoBid::NoTime), Reply::NoContent)
-    );
-    assert!(before > Micros::ZERO);
-    assert_eq!(money.headroom(), before);
+    assert!(world.events().is_empty());
 }
 
 #[test]

@@ -20,6 +20,8 @@ use domain::{
     Targeting, Timestamp,
 };
 use event_log::memory::MemoryLog;
+use event_log::{EventLog, Partition, Topic};
+use proto::event::{self, Event};
 use proto::token::TokenKeys;
 use store::budget::Budgets;
 use store::campaign::CampaignStore;
@@ -29,6 +31,8 @@ use store::profile::Profiles;
 /// Monday 2026-11-23, 12:00 UTC.
 pub const NOON: Timestamp = Timestamp(1_795_392_000_000 + 12 * 3_600_000);
 const DAY_MS: i64 = 86_400_000;
+/// A plain request for a banner, without a user.
+pub const BANNER: &str = r#"{"id":"r","imp":[{"id":"1","banner":{"w":300,"h":250}}],"site":{"domain":"a.example"},"device":{"ua":"Mozilla/5.0"}}"#;
 
 /// A bidder and everything around it.
 pub struct World {
@@ -105,6 +109,19 @@ impl World {
         let answer = self.core.decide(&self.call("generic"), &mut body);
         (answer.reply == bidder::Reply::Content)
             .then(|| serde_json::from_slice(answer.body).unwrap())
+    }
+
+    /// Everything that was logged.
+    pub fn events(&self) -> Vec<Event> {
+        let partition = Partition {
+            topic: Topic::Bids,
+            index: 0,
+        };
+        let stored = self.log.read(partition, 0, usize::MAX).unwrap();
+        stored
+            .iter()
+            .map(|record| event::parse(&record.payload).unwrap())
+            .collect()
     }
 
     /// Moves time on by a second, with the beat that belongs to it.
