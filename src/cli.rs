@@ -10,9 +10,14 @@ use clap::{Args, Parser, Subcommand};
 /// and ends with a verdict. `paceline serve` is the same for real use.
 #[derive(Debug, Parser)]
 #[command(name = "paceline", version, max_term_width = 100)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to log, as in `info` or `bidder=debug,warn`.
-    #[arg(long, global = true, default_value = "warn,paceline=info", value_name = "FILTER")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "warn,paceline=info",
+        value_name = "FILTER"
+    )]
     pub log: String,
     /// What to do.
     #[command(subcommand)]
@@ -21,7 +26,7 @@ pub struct Cli {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Watch the whole loop turn: a DSP, an exchange and its users on this machine.
     Demo(DemoArgs),
     /// Run bidder, pixel, updater and console until stopped.
@@ -40,7 +45,7 @@ pub enum Command {
 
 /// `paceline demo`.
 #[derive(Debug, Args)]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     /// How long the exchange sends bid requests, in seconds.
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(5..=86_400))]
     pub seconds: u64,
@@ -66,7 +71,7 @@ pub struct DemoArgs {
 
 /// `paceline serve`.
 #[derive(Debug, Args)]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     /// The configuration; without it the defaults of `deploy/paceline.toml`.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -80,7 +85,7 @@ pub struct ServeArgs {
 
 /// A part that `serve` runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Part {
+pub(crate) enum Part {
     /// Answers bid requests.
     Bidder,
     /// Takes notices, impressions, clicks and conversions.
@@ -93,7 +98,7 @@ pub enum Part {
 
 /// `paceline init`.
 #[derive(Debug, Args)]
-pub struct InitArgs {
+pub(crate) struct InitArgs {
     /// What to fill it with.
     #[arg(long)]
     pub example: Example,
@@ -104,14 +109,14 @@ pub struct InitArgs {
 
 /// Example campaigns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Example {
+pub(crate) enum Example {
     /// Live, untargeted line items in all common banner sizes, video, audio and native, open and on any deal.
     AllFormats,
 }
 
 /// `paceline bid`.
 #[derive(Debug, Args)]
-pub struct BidArgs {
+pub(crate) struct BidArgs {
     /// OpenRTB requests, one JSON object a file; `-` reads standard input.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
@@ -131,7 +136,7 @@ pub struct BidArgs {
 
 /// `paceline loadtest`.
 #[derive(Debug, Args)]
-pub struct LoadtestArgs {
+pub(crate) struct LoadtestArgs {
     /// Where the bidder listens.
     #[arg(long, default_value = "127.0.0.1:8081", value_name = "HOST:PORT")]
     pub bidder: String,
@@ -166,7 +171,7 @@ pub struct LoadtestArgs {
 
 /// `paceline verify`.
 #[derive(Debug, Args)]
-pub struct VerifyArgs {
+pub(crate) struct VerifyArgs {
     /// The data folder; it may be in use by a running server.
     #[arg(long, value_name = "DIR", default_value = "./paceline-data")]
     pub data: PathBuf,
@@ -180,7 +185,7 @@ pub struct VerifyArgs {
 
 /// `paceline check-config`.
 #[derive(Debug, Args)]
-pub struct CheckConfigArgs {
+pub(crate) struct CheckConfigArgs {
     /// The configuration file.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,

@@ -179,7 +179,7 @@ impl PixelCore {
         }
         // The same reference under the same purpose as the bid's own event token, so also the same bytes:
         // the token's nonce, made of the bid id, never meets another plaintext.
-        let token = self.keys.seal(&reference, Purpose::Event);
+        let token = self.keys.seal(&reference, Purpose::Conversion);
         let target = landing::target(&page, &token).ok_or(Reject::Landing)?;
         Ok((Answer::Redirect(target), reference))
     }

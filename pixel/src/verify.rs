@@ -74,7 +74,8 @@ impl HitKind {
     pub fn purpose(self) -> Purpose {
         match self {
             Self::Win | Self::Loss | Self::Billing => Purpose::Notice,
-            Self::Impression | Self::View | Self::Conversion => Purpose::Event,
+            Self::Impression | Self::View => Purpose::Event,
+            Self::Conversion => Purpose::Conversion,
             Self::Click => Purpose::Click,
         }
     }

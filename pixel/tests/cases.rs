@@ -3,6 +3,7 @@
 
 mod support;
 
+use domain::limits::{PIXEL_URL_BYTES_MAX, TOKEN_CHARS_MAX};
 use domain::random::SplitMix64;
 use event_log::Topic;
 use pixel::{Answer, Hit, Method, PixelCore, Reject, Verdict};
@@ -46,12 +47,16 @@ fn expand(template: &str, bid: &BidRef) -> String {
     let last = altered.pop().unwrap();
     altered.push(if last == 'A' { 'E' } else { 'A' });
     let foreign = |id| TokenKeys::new([(id, [8; 32])]).unwrap();
-    let (long_field, long_token, long_url) =
-        ("%C3%A4".repeat(300), "A".repeat(1025), "x".repeat(8192));
+    let (long_field, long_token, long_url) = (
+        "%C3%A4".repeat(300),
+        "A".repeat(TOKEN_CHARS_MAX + 1),
+        "x".repeat(PIXEL_URL_BYTES_MAX),
+    );
     let texts = [
         ("{notice}", notice),
         ("{altered}", altered),
         ("{event}", keys().seal(&plain, Purpose::Event)),
+        ("{conversion}", keys().seal(&plain, Purpose::Conversion)),
         ("{click}", keys().seal(bid, Purpose::Click)),
         ("{unknown_key}", foreign(2).seal(&plain, Purpose::Notice)),
         ("{forged}", foreign(1).seal(&plain, Purpose::Notice)),
@@ -208,7 +213,7 @@ fn conversions_of_one_bid_are_told_apart_by_name_and_order() {
         "name=a&order=bd",
     ];
     let core = core();
-    let token = expand("{event}", &bid());
+    let token = expand("{conversion}", &bid());
     let ids: Vec<_> = queries
         .iter()
         .map(|query| {

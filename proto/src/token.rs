@@ -1,29 +1,33 @@
 //! Tracking tokens: what a bid's URLs carry, encrypted and authenticated.
 //!
-//! Layout before base64url without padding: version byte 1, key id byte, purpose byte, 16 bytes of bid id,
-//! then XChaCha20-Poly1305 of the `BidRef` without its bid id. The nonce is bid id, purpose and key id, so it
-//! repeats for no two plaintexts: a bid id is given out once, and one purpose of it is sealed once.
-//! The three leading bytes and the bid id are authenticated as associated data.
+//! Layout before base64url without padding: version byte 1, key id byte, purpose byte, 16 bytes of bid id, 5 bytes
+//! hashed from the plaintext, then XChaCha20-Poly1305 of the `BidRef` without its bid id. The 24 leading bytes are
+//! the nonce and the associated data. A bid id is given out once, so a nonce can only come again for the same bid and
+//! purpose; the hash then tells plaintexts apart that two versions of the program wrote.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use domain::limits::TOKEN_CHARS_MAX;
+use domain::random::mix;
 use prost::Message;
 
 use crate::event::BidRef;
 
 const VERSION: u8 = 1;
-const HEADER_BYTES: usize = 3 + 16;
+const BID_ID: std::ops::Range<usize> = 3..19;
+const HEADER_BYTES: usize = 24;
 
 /// What a token may be used for. A token for a browser never opens where money is booked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Purpose {
     /// Win, loss and billing notices: from the exchange's servers only.
     Notice,
-    /// Impressions, views and conversions: from browsers and apps.
+    /// Impressions and views: from browsers and apps.
     Event,
+    /// Conversions: from the landing page.
+    Conversion,
     /// The click redirect; carries the landing page.
     Click,
 }
@@ -34,6 +38,7 @@ impl Purpose {
             Self::Notice => 1,
             Self::Event => 2,
             Self::Click => 3,
+            Self::Conversion => 4,
         }
     }
 }
@@ -79,6 +84,7 @@ impl TokenKeys {
             ..reference.clone()
         }
         .encode_to_vec();
+        bytes.extend_from_slice(&tweak(&plain));
         let sealed = cipher
             .encrypt(
                 &nonce(&bytes),
@@ -124,15 +130,26 @@ impl TokenKeys {
             )
             .map_err(|_| TokenError::Forged)?;
         let mut reference = BidRef::decode(plain.as_slice()).map_err(|_| TokenError::Malformed)?;
-        reference.bid_id = header.get(3..HEADER_BYTES).unwrap_or_default().to_vec();
+        reference.bid_id = header.get(BID_ID).unwrap_or_default().to_vec();
         Ok(reference)
     }
 }
 
 fn nonce(header: &[u8]) -> XNonce {
-    let mut nonce = [0_u8; 24];
-    nonce[..HEADER_BYTES].copy_from_slice(header);
-    nonce.into()
+    let header: [u8; HEADER_BYTES] = header.try_into().expect("a header is 24 bytes");
+    header.into()
+}
+
+/// Tells plaintexts of one bid and purpose apart; the cipher, not this, keeps them from being altered.
+fn tweak(plain: &[u8]) -> [u8; 5] {
+    let mut hash = plain.len() as u64;
+    for chunk in plain.chunks(8) {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        hash = mix(hash ^ u64::from_le_bytes(word));
+    }
+    let [a, b, c, d, e, ..] = hash.to_be_bytes();
+    [a, b, c, d, e]
 }
 
 impl std::fmt::Debug for TokenKeys {

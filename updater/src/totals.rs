@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::report::Counters;
 use domain::{CampaignId, Cpm, EventId, Micros};
-use proto::event::{self, Kind};
+use proto::event::{self, BidRef, Kind};
 
 use crate::settle;
 
@@ -11,8 +12,8 @@ use crate::settle;
 #[derive(Debug, Default)]
 pub struct Recount {
     seen: BTreeSet<EventId>,
-    /// Billed micros by campaign, each billing event once.
-    pub billed: BTreeMap<CampaignId, Micros>,
+    /// By campaign, each event once: spend and counts of what the pixel took.
+    pub counters: BTreeMap<CampaignId, Counters>,
     /// Events by id, each once.
     pub events: u64,
     /// Records that stood in the log more than once.
@@ -33,16 +34,30 @@ impl Recount {
             return;
         }
         self.events += 1;
-        if let (Some(Kind::Billing(billing)), Some(reference)) = (&event.kind, event.bid_ref())
+        if let (Some(kind), Some(reference)) = (&event.kind, event.bid_ref())
             && !reference.test
         {
-            let charge = settle::charge(reference, Cpm(Micros(billing.price_cpm_micros)));
-            *self.billed.entry(reference.campaign_id()).or_default() += charge.billed();
+            count(self.counters.entry(reference.campaign_id()).or_default(), kind, reference);
         }
     }
 
     /// Whether an event with this id stands in the log.
     pub fn contains(&self, event: EventId) -> bool {
         self.seen.contains(&event)
+    }
+}
+
+fn count(counters: &mut Counters, kind: &Kind, reference: &BidRef) {
+    match kind {
+        Kind::Billing(billing) => {
+            counters.billed += 1;
+            counters.spend += settle::charge(reference, Cpm(Micros(billing.price_cpm_micros))).billed();
+        }
+        Kind::Win(_) => counters.wins += 1,
+        Kind::Impression(_) => counters.impressions += 1,
+        Kind::View(_) => counters.views += 1,
+        Kind::Click(_) => counters.clicks += 1,
+        Kind::Conversion(_) => counters.conversions += 1,
+        Kind::Bid(_) | Kind::Loss(_) | Kind::Delivery(_) => {}
     }
 }

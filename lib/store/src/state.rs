@@ -320,3 +320,11 @@ fn row_key(campaign: CampaignId, sequence: u64) -> Vec<u8> {
     key.extend_from_slice(&sequence.to_be_bytes());
     key
 }
+
+/// One campaign's account; empty where nothing was ever held or booked.
+///
+/// # Errors
+/// When the storage fails or holds what does not decode.
+pub fn account(store: &dyn KeyedStore, campaign: CampaignId) -> Result<Account, StoreError> {
+    codec::account(store.get(Table::Accounts, &campaign.0.to_be_bytes())?.as_deref())
+}

@@ -1,0 +1,93 @@
+//! Asks a running server for its totals.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+
+use super::recount::Totals;
+
+/// How long the server may take to apply what the log holds.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two questions.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Longest answer read, in bytes: a hundred thousand campaigns fit.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// The totals of the server that holds the folder, once they include all that the log holds now.
+///
+/// # Errors
+/// When the holder is no server, or it does not catch up in time.
+pub(crate) fn totals(data: &Path, holder: &str) -> anyhow::Result<Totals> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let asked = tokio::time::timeout(PATIENCE, wait_for_totals(data, holder)).await;
+        asked.with_context(|| {
+            format!(
+                "the server ({holder}) did not apply its log within {} s",
+                PATIENCE.as_secs()
+            )
+        })?
+    })
+}
+
+async fn wait_for_totals(data: &Path, holder: &str) -> anyhow::Result<Totals> {
+    let mut holder = holder.to_owned();
+    let mut refused = 0;
+    loop {
+        let Some(address) = holder
+            .split_once("admin ")
+            .map(|(_, address)| address.trim().to_owned())
+        else {
+            bail!(
+                "{} is held by a process that cannot be asked ({holder}): stop it first",
+                data.display()
+            );
+        };
+        match ask(&address).await {
+            Ok(totals) if totals.caught_up => return Ok(totals),
+            Ok(_) => {}
+            // A server that is just starting holds the folder before it answers.
+            Err(error) if refused > 100 => return Err(error),
+            Err(_) => refused += 1,
+        }
+        tokio::time::sleep(PAUSE).await;
+        if let Some(now) = event_log::lock::FolderLock::holder(data) {
+            holder = now;
+        }
+    }
+}
+
+async fn ask(address: &str) -> anyhow::Result<Totals> {
+    let stream = tokio::net::TcpStream::connect(address)
+        .await
+        .with_context(|| format!("admin address {address}"))?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let driver = tokio::spawn(connection);
+    let request = Request::get("/totals")
+        .header("host", address)
+        .body(Empty::<Bytes>::new())?;
+    let answer = sender.send_request(request).await?;
+    let status = answer.status();
+    let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX)
+        .collect()
+        .await;
+    let body = body
+        .map_err(|error| anyhow::anyhow!("answer of {address}: {error}"))?
+        .to_bytes();
+    driver.abort();
+    if !status.is_success() {
+        bail!(
+            "{address}/totals answers {status}: {}",
+            String::from_utf8_lossy(&body)
+        );
+    }
+    serde_json::from_slice(&body).with_context(|| format!("answer of {address}/totals"))
+}

@@ -1,0 +1,362 @@
+//! One TOML file and `PACELINE_…` overrides into one checked configuration; errors name key, value and rule.
+
+pub(crate) mod file;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bidder::config::{BillingSignal, ExchangeConfig, HoldTimes, NoBidStyle, Pays};
+use domain::{Currency, FxTable, Micros};
+use event_log::embedded::EmbeddedConfig;
+
+use file::File;
+
+/// The prefix of overriding environment variables: `PACELINE_BIDDER_SEAT` is `bidder.seat`.
+const ENVIRONMENT_PREFIX: &str = "PACELINE_";
+
+/// What the parts are built from. After startup no configuration is read.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Where each part listens.
+    pub listen: Listen,
+    /// The bidder's knobs.
+    pub bidder: bidder::Config,
+    /// The pixel's knobs.
+    pub pixel: pixel::PixelConfig,
+    /// The updater's knobs.
+    pub updater: updater::Config,
+    /// The console's knobs.
+    pub console: console::Config,
+    /// The embedded event log's knobs.
+    pub log: EmbeddedConfig,
+}
+
+/// Addresses to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listen {
+    /// Web pages and REST API.
+    pub console: String,
+    /// Bid requests.
+    pub bidder: String,
+    /// Notices and events.
+    pub pixel: String,
+    /// Metrics and health.
+    pub admin: String,
+}
+
+/// A configuration that cannot work: who starts the program must change it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not TOML, or has an unknown key or a value of another type.
+    #[error("{path}: {message}")]
+    Syntax {
+        /// The file.
+        path: String,
+        /// Line, key and what was expected.
+        message: String,
+    },
+    /// A value breaks a rule.
+    #[error("{key} = {value}: {rule}")]
+    Rule {
+        /// The key.
+        key: String,
+        /// Its value.
+        value: String,
+        /// What it must be.
+        rule: String,
+    },
+}
+
+impl Config {
+    /// Reads a file, or takes the defaults, and lays the environment's overrides over it.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub(crate) fn load(
+        path: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let name = path.map_or_else(|| "defaults".to_owned(), |path| path.display().to_string());
+        let syntax = |message: String| ConfigError::Syntax {
+            path: name.clone(),
+            message,
+        };
+        let text = match path {
+            Some(path) => std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+                path: path.to_owned(),
+                source,
+            })?,
+            None => String::new(),
+        };
+        let mut table: toml::Table =
+            toml::from_str(&text).map_err(|error| syntax(error.to_string()))?;
+        let mut overridden = false;
+        for (variable, value) in environment {
+            if let Some(key) = variable.strip_prefix(ENVIRONMENT_PREFIX) {
+                set(&mut table, key, &value)
+                    .ok_or_else(|| rule(&variable, &value, "names no section and key"))?;
+                overridden = true;
+            }
+        }
+        // The text itself is parsed where nothing overrides it: its errors show line and column.
+        let file: File = if overridden {
+            table
+                .try_into()
+                .map_err(|error: toml::de::Error| syntax(error.to_string()))?
+        } else {
+            toml::from_str(&text).map_err(|error| syntax(error.to_string()))?
+        };
+        Self::check(file)
+    }
+
+    /// The defaults.
+    ///
+    /// # Errors
+    /// None, as a test shows; the type is that of `load`.
+    pub(crate) fn defaults() -> Result<Self, ConfigError> {
+        Self::check(File::default())
+    }
+
+    /// Turns the file's values into the parts' own, checking each rule.
+    ///
+    /// # Errors
+    /// The first value that breaks its rule.
+    pub(crate) fn check(file: File) -> Result<Self, ConfigError> {
+        let fx = rates(&file.rates)?;
+        let fee_ppm = (file.bidder.fee_percent * 1e4).round();
+        let within = |ok: bool, key: &str, value: String, must: &str| {
+            if ok {
+                Ok(())
+            } else {
+                Err(rule(key, &value, must))
+            }
+        };
+        within(
+            (0.0..=1e6).contains(&fee_ppm),
+            "bidder.fee_percent",
+            file.bidder.fee_percent.to_string(),
+            "must lie in 0 to 100",
+        )?;
+        within(
+            (1..=256).contains(&file.log.partitions),
+            "log.partitions",
+            file.log.partitions.to_string(),
+            "must lie in 1 to 256",
+        )?;
+        within(
+            (1..=4096).contains(&file.log.segment_mib),
+            "log.segment_mib",
+            file.log.segment_mib.to_string(),
+            "must lie in 1 to 4096",
+        )?;
+        within(
+            !file.region.is_empty() && file.region.len() <= 64,
+            "region",
+            format!("{:?}", file.region),
+            "must have 1 to 64 characters",
+        )?;
+        within(
+            file.updater.publish_every_ms >= 100,
+            "updater.publish_every_ms",
+            file.updater.publish_every_ms.to_string(),
+            "must be at least 100",
+        )?;
+        within(
+            file.updater.pending_max >= 1_000,
+            "updater.pending_max",
+            file.updater.pending_max.to_string(),
+            "must be at least 1000",
+        )?;
+        let bidder = bidder_config(&file, fx, fee_ppm as i64);
+        bidder
+            .check()
+            .map_err(|error| rule(&format!("bidder.{}", error.key), &error.value, error.rule))?;
+        Ok(Self {
+            listen: Listen {
+                console: file.console.listen,
+                bidder: file.bidder.listen,
+                pixel: file.pixel.listen.clone(),
+                admin: file.admin.listen,
+            },
+            pixel: pixel_config(&file.pixel, &file.region),
+            updater: updater_config(&file.updater),
+            console: console::Config {
+                secure_cookies: file.console.secure_cookies,
+                session_hours: file.console.session_hours,
+                ..console::Config::default()
+            },
+            log: log_config(&file.log),
+            data: file.data,
+            bidder,
+        })
+    }
+}
+
+fn rule(key: &str, value: &str, rule: &str) -> ConfigError {
+    ConfigError::Rule {
+        key: key.to_owned(),
+        value: value.to_owned(),
+        rule: rule.to_owned(),
+    }
+}
+
+/// Sets `SECTION_KEY` or `KEY`; `None` when no such key can exist.
+fn set(table: &mut toml::Table, key: &str, value: &str) -> Option<()> {
+    const SECTIONS: &[&str] = &["console", "bidder", "pixel", "admin", "log", "updater"];
+    let key = key.to_ascii_lowercase();
+    // Numbers, booleans and lists as TOML writes them; anything else is text.
+    let parsed: Option<toml::Table> = toml::from_str(&format!("value = {value}")).ok();
+    let value = parsed
+        .and_then(|mut t| t.remove("value"))
+        .unwrap_or_else(|| toml::Value::String(value.to_owned()));
+    let section = SECTIONS
+        .iter()
+        .find_map(|section| Some((*section, key.strip_prefix(section)?.strip_prefix('_')?)));
+    match section {
+        Some((section, key)) => {
+            let inner = table
+                .entry(section)
+                .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            inner.as_table_mut()?.insert(key.to_owned(), value);
+        }
+        None if key == "data" || key == "region" => {
+            table.insert(key, value);
+        }
+        None => return None,
+    }
+    Some(())
+}
+
+fn rates(rates: &file::Rates) -> Result<FxTable, ConfigError> {
+    let date = rates.day.date.ok_or_else(|| {
+        rule(
+            "rates.day",
+            &rates.day.to_string(),
+            "must be a date such as 2026-11-01",
+        )
+    })?;
+    let mut table = Vec::new();
+    for (code, usd) in &rates.usd {
+        let key = format!("rates.usd.{code}");
+        let currency = Currency::parse(code)
+            .ok_or_else(|| rule(&key, code, "must be a three-letter currency code"))?;
+        let rate = Micros::from_decimal(*usd).filter(|rate| rate.0 > 0);
+        let rate = rate.ok_or_else(|| {
+            rule(
+                &key,
+                &usd.to_string(),
+                "must be USD for one unit, at least 0.000001",
+            )
+        })?;
+        table.push((currency, rate.0));
+    }
+    Ok(FxTable::new(days_from_civil(date), table))
+}
+
+/// Days since 1970-01-01 of a date of the Gregorian calendar (Howard Hinnant, "chrono-compatible date algorithms").
+fn days_from_civil(date: toml::value::Date) -> i32 {
+    let (month, day) = (i32::from(date.month), i32::from(date.day));
+    let year = i32::from(date.year) - i32::from(month <= 2);
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+fn bidder_config(file: &File, fx: FxTable, fee_ppm: i64) -> bidder::Config {
+    let cores = match file.bidder.cores {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        cores => cores,
+    };
+    bidder::Config {
+        cores,
+        deadline_ms: file.bidder.deadline_ms,
+        network_margin_ms: file.bidder.network_margin_ms,
+        decide_ms_min: file.bidder.decide_ms_min,
+        in_flight_max: file.bidder.in_flight_max,
+        public_url: file.pixel.public_url.clone(),
+        seat: file.bidder.seat.clone(),
+        region: file.region.clone(),
+        fx,
+        fee_ppm,
+        provisional_s: file.bidder.provisional_s,
+        refresh_ms: file.bidder.refresh_ms,
+        eid_sources: file.bidder.eid_sources.clone(),
+        exchanges: exchanges(&file.exchange),
+    }
+}
+
+/// `generic` is there without being named.
+fn exchanges(files: &BTreeMap<String, file::Exchange>) -> BTreeMap<String, ExchangeConfig> {
+    let mut exchanges = bidder::Config::default().exchanges;
+    exchanges.extend(
+        files
+            .iter()
+            .map(|(name, file)| (name.clone(), exchange(file))),
+    );
+    exchanges
+}
+
+fn exchange(file: &file::Exchange) -> ExchangeConfig {
+    let ms = |seconds: u32| i64::from(seconds) * 1_000;
+    ExchangeConfig {
+        pays: match file.pays {
+            file::Pays::AsAsked => Pays::AsAsked,
+            file::Pays::FirstPrice => Pays::FirstPrice,
+            file::Pays::SecondPrice => Pays::SecondPrice,
+        },
+        no_bid: match file.no_bid {
+            file::NoBid::NoContent => NoBidStyle::NoContent,
+            file::NoBid::Reason => NoBidStyle::Reason,
+        },
+        billing: BillingSignal::Burl,
+        holds: HoldTimes {
+            web_ms: ms(file.hold_web_s),
+            app_ms: ms(file.hold_app_s),
+            native_ms: ms(file.hold_native_s),
+            interstitial_ms: ms(file.hold_interstitial_s),
+        },
+        shade: file.shade,
+        seat: (!file.seat.is_empty()).then(|| file.seat.clone()),
+    }
+}
+
+fn pixel_config(file: &file::Pixel, region: &str) -> pixel::PixelConfig {
+    pixel::PixelConfig {
+        cores: file.cores.max(1),
+        region: region.to_owned(),
+        ..pixel::PixelConfig::default()
+    }
+}
+
+fn updater_config(file: &file::Updater) -> updater::Config {
+    let ms = |seconds: u32| i64::from(seconds) * 1_000;
+    updater::Config {
+        lateness_ms: ms(file.lateness_s),
+        click_window_ms: ms(file.click_window_s),
+        conversion_window_ms: ms(file.conversion_window_s),
+        publish_every_ms: i64::from(file.publish_every_ms),
+        checkpoint_every_ms: ms(file.checkpoint_every_s),
+        pending_max: file.pending_max,
+    }
+}
+
+fn log_config(file: &file::Log) -> EmbeddedConfig {
+    let mut config = EmbeddedConfig::default();
+    config.partitions = file.partitions;
+    config.segment_bytes = file.segment_mib << 20;
+    config.retention.bids.bytes_max = (file.bids_mib_max > 0).then_some(file.bids_mib_max << 20);
+    config
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+//! The configuration file as written: every key with its default. `deploy/paceline.toml` shows them all.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct File {
+    /// Where everything is kept.
+    pub data: PathBuf,
+    /// Written into every event.
+    pub region: String,
+    pub console: Console,
+    pub bidder: Bidder,
+    pub pixel: Pixel,
+    pub admin: Admin,
+    pub log: Log,
+    pub updater: Updater,
+    pub rates: Rates,
+    /// By the name in `/bid/{exchange}`.
+    pub exchange: BTreeMap<String, Exchange>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Console {
+    pub listen: String,
+    pub secure_cookies: bool,
+    pub session_hours: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Bidder {
+    pub listen: String,
+    /// 0: one per processor.
+    pub cores: usize,
+    pub deadline_ms: i64,
+    pub network_margin_ms: i64,
+    pub decide_ms_min: i64,
+    pub in_flight_max: usize,
+    pub seat: String,
+    pub fee_percent: f64,
+    pub provisional_s: u32,
+    pub refresh_ms: u64,
+    pub eid_sources: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Pixel {
+    pub listen: String,
+    pub cores: usize,
+    pub public_url: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Admin {
+    pub listen: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Log {
+    pub partitions: u32,
+    pub segment_mib: u64,
+    /// 0: for ever.
+    pub bids_mib_max: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Updater {
+    pub lateness_s: u32,
+    pub click_window_s: u32,
+    pub conversion_window_s: u32,
+    pub publish_every_ms: u32,
+    pub checkpoint_every_s: u32,
+    pub pending_max: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Rates {
+    /// The day the rates are of.
+    pub day: toml::value::Datetime,
+    /// USD for one unit.
+    pub usd: BTreeMap<String, f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Exchange {
+    pub pays: Pays,
+    pub no_bid: NoBid,
+    pub shade: f64,
+    pub seat: String,
+    pub hold_web_s: u32,
+    pub hold_app_s: u32,
+    pub hold_native_s: u32,
+    pub hold_interstitial_s: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Pays {
+    AsAsked,
+    FirstPrice,
+    SecondPrice,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum NoBid {
+    NoContent,
+    Reason,
+}
+
+impl Default for File {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("./paceline-data"),
+            region: "local".to_owned(),
+            console: Console::default(),
+            bidder: Bidder::default(),
+            pixel: Pixel::default(),
+            admin: Admin::default(),
+            log: Log::default(),
+            updater: Updater::default(),
+            rates: Rates::default(),
+            exchange: BTreeMap::from([("generic".to_owned(), Exchange::default())]),
+        }
+    }
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        let defaults = console::Config::default();
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            secure_cookies: defaults.secure_cookies,
+            session_hours: defaults.session_hours,
+        }
+    }
+}
+
+impl Default for Bidder {
+    fn default() -> Self {
+        let defaults = bidder::Config::default();
+        Self {
+            listen: "127.0.0.1:8081".to_owned(),
+            cores: 0,
+            deadline_ms: defaults.deadline_ms,
+            network_margin_ms: defaults.network_margin_ms,
+            decide_ms_min: defaults.decide_ms_min,
+            in_flight_max: defaults.in_flight_max,
+            seat: defaults.seat,
+            fee_percent: defaults.fee_ppm as f64 / 1e4,
+            provisional_s: defaults.provisional_s,
+            refresh_ms: defaults.refresh_ms,
+            eid_sources: defaults.eid_sources,
+        }
+    }
+}
+
+impl Default for Pixel {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8082".to_owned(),
+            cores: 1,
+            public_url: "https://pixel.localhost".to_owned(),
+        }
+    }
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8083".to_owned(),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            partitions: 1,
+            segment_mib: 8,
+            bids_mib_max: 2048,
+        }
+    }
+}
+
+impl Default for Updater {
+    fn default() -> Self {
+        Self {
+            lateness_s: 60,
+            click_window_s: 600,
+            conversion_window_s: 86_400,
+            publish_every_ms: 5_000,
+            checkpoint_every_s: 30,
+            pending_max: 500_000,
+        }
+    }
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        let date = toml::value::Date {
+            year: 2026,
+            month: 11,
+            day: 1,
+        };
+        let usd = [("EUR", 1.1), ("GBP", 1.3), ("JPY", 0.0067)];
+        Self {
+            day: toml::value::Datetime {
+                date: Some(date),
+                time: None,
+                offset: None,
+            },
+            usd: usd
+                .iter()
+                .map(|(code, rate)| ((*code).to_owned(), *rate))
+                .collect(),
+        }
+    }
+}
+
+impl Default for Exchange {
+    fn default() -> Self {
+        Self {
+            pays: Pays::AsAsked,
+            no_bid: NoBid::NoContent,
+            shade: 0.85,
+            seat: String::new(),
+            hold_web_s: 60,
+            hold_app_s: 300,
+            hold_native_s: 600,
+            hold_interstitial_s: 1_800,
+        }
+    }
+}
