@@ -22,6 +22,9 @@ use crate::snapshot::{Ingredients, Snapshot};
 /// The name under which the click and conversion model is published.
 pub const MODEL: &str = "model";
 
+/// Controllers are stepped no more often, in milliseconds: shorter spans tell little of a rate.
+const STEER_MS_MIN: i64 = 900;
+
 /// Drives everything that the bid path only reads. Synchronous: a thread or a simulation calls it.
 pub struct Background {
     shared: Arc<Shared>,
@@ -32,6 +35,9 @@ pub struct Background {
     reports: Receiver<CoreReport>,
     /// Holds that no successful renewal has carried yet.
     pending: CoreReport,
+    /// What no controller has been told yet.
+    untold: CoreReport,
+    steered: Option<Timestamp>,
     money: BTreeMap<CampaignId, Arc<CampaignMoney>>,
     controllers: BTreeMap<CampaignId, Controller>,
     /// The budget of campaigns that left the snapshot while their holds are still to be reported.
@@ -75,6 +81,8 @@ impl Background {
             bidder,
             reports,
             pending: CoreReport::default(),
+            untold: CoreReport::default(),
+            steered: None,
             money: BTreeMap::new(),
             controllers: BTreeMap::new(),
             known_limits: BTreeMap::new(),
@@ -117,13 +125,7 @@ impl Background {
         snapshot
             .check()
             .map_err(|why| BackgroundError::Snapshot { revision, why })?;
-        for live in &snapshot.campaigns {
-            self.known_limits
-                .insert(live.campaign.id, limits(&live.campaign));
-            if let Some(controller) = self.controllers.get_mut(&live.campaign.id) {
-                controller.replan(&live.campaign);
-            }
-        }
+        self.follow(&snapshot);
         tracing::info!(
             revision = catalogue.revision,
             model = snapshot.model.version(),
@@ -134,6 +136,20 @@ impl Background {
         self.seen = Some((revision.min(catalogue.revision), version));
         self.shared.snapshot.store(Some(Arc::new(snapshot)));
         Ok(true)
+    }
+
+    /// Gives every campaign a controller that follows its plan.
+    fn follow(&mut self, snapshot: &Snapshot) {
+        let hold_ms = self.longest_hold_ms();
+        let fee_ppm = self.shared.config.fee_ppm;
+        for live in &snapshot.campaigns {
+            let id = live.campaign.id;
+            self.known_limits.insert(id, limits(&live.campaign));
+            let controller = self.controllers.entry(id).or_insert_with(|| {
+                Controller::new(&live.campaign, full_bid(live.max_bid, fee_ppm), hold_ms)
+            });
+            controller.replan(&live.campaign);
+        }
     }
 
     /// A model that is refused leaves the last one in use: a pause must not wait for a better model.
@@ -170,12 +186,16 @@ impl Background {
     /// # Errors
     /// When the store fails: the bidder goes on with what it has until its leases lapse.
     pub fn tick(&mut self, now: Timestamp) -> Result<(), BackgroundError> {
-        let mut fresh = CoreReport::default();
         while let Ok(report) = self.reports.try_recv() {
-            fresh.merge(report);
+            self.untold.merge(report.clone());
+            self.pending.merge(report);
         }
-        self.steer(&fresh, now);
-        self.pending.merge(fresh);
+        // A clock that went back counts from where it is now.
+        let due = |last: Timestamp| !(0..STEER_MS_MIN).contains(&now.since(last));
+        if self.steered.is_none_or(due) {
+            self.steered = Some(now);
+            self.steer(now);
+        }
         let requests = self.lease_requests(now);
         // Read before the store is asked: a slow answer must not make a lease longer.
         let at_us = self.shared.clock.monotonic_us();
@@ -197,27 +217,17 @@ impl Background {
     }
 
     /// Steps the controllers of all campaigns in the snapshot.
-    fn steer(&mut self, fresh: &CoreReport, now: Timestamp) {
+    fn steer(&mut self, now: Timestamp) {
         let Some(snapshot) = self.shared.snapshot.load_full() else {
             return;
         };
+        let told = std::mem::take(&mut self.untold);
         let nothing = Default::default();
-        let fee_ppm = self.shared.config.fee_ppm;
-        let hold_ms = self.longest_hold_ms();
-        for (position, live) in snapshot.campaigns.iter().enumerate() {
-            let id = live.campaign.id;
-            let controller = self.controllers.entry(id).or_insert_with(|| {
-                let own = snapshot
-                    .items
-                    .iter()
-                    .filter(|item| item.campaign == position);
-                Controller::new(&live.campaign, full_bid(own, fee_ppm), hold_ms)
-            });
-            controller.step(
-                fresh.campaigns.get(&id).unwrap_or(&nothing),
-                &live.money,
-                now,
-            );
+        for live in &snapshot.campaigns {
+            if let Some(controller) = self.controllers.get_mut(&live.campaign.id) {
+                let tally = told.campaigns.get(&live.campaign.id).unwrap_or(&nothing);
+                controller.step(tally, &live.money, now);
+            }
         }
     }
 
@@ -240,11 +250,9 @@ impl Background {
         let snapshot = self.shared.snapshot.load_full();
         let fee_ppm = self.shared.config.fee_ppm;
         let mut full_bids: BTreeMap<CampaignId, Micros> = BTreeMap::new();
-        for (position, live) in snapshot.iter().flat_map(|s| s.campaigns.iter().enumerate()) {
+        for live in snapshot.iter().flat_map(|snapshot| &snapshot.campaigns) {
             if live.campaign.is_live(now) {
-                let items = snapshot.iter().flat_map(|snapshot| &snapshot.items);
-                let own = items.filter(|item| item.campaign == position);
-                full_bids.insert(live.campaign.id, full_bid(own, fee_ppm));
+                full_bids.insert(live.campaign.id, full_bid(live.max_bid, fee_ppm));
             }
         }
         let reported = self

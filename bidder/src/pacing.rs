@@ -7,7 +7,6 @@ use proto::openrtb::Imp;
 
 use crate::config::{HOLD_MS_MAX, HoldTimes};
 use crate::money::{CampaignMoney, CampaignTally};
-use crate::snapshot::Item;
 
 /// Leases cover this much planned spend, in seconds.
 const LEASE_SECONDS: i64 = 2;
@@ -125,15 +124,11 @@ pub fn limits(campaign: &Campaign) -> BudgetLimits {
     }
 }
 
-/// What the dearest single bid of a campaign's line items costs, fee included.
-pub fn full_bid<'a>(items: impl Iterator<Item = &'a Item>, fee_ppm: i64) -> Micros {
-    let dearest = items
-        .map(|item| item.line_item.max_bid)
-        .max()
-        .unwrap_or(Cpm::ZERO);
+/// What a single bid at `max_bid` costs, fee included.
+pub fn full_bid(max_bid: Cpm, fee_ppm: i64) -> Micros {
     let unit = domain::money::MICROS_PER_UNIT;
     // One micro more than the cost: a conversion there and back may round up once.
-    crate::price::full_cost(dearest, 1, unit, fee_ppm).saturating_add(Micros(1))
+    crate::price::full_cost(max_bid, 1, unit, fee_ppm).saturating_add(Micros(1))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use ctr_model::{CreativeFeatures, Model};
 use domain::campaign::Deals;
 use domain::creative::{BannerMarkup, CreativeFormat};
 use domain::{
-    Campaign, CampaignId, Catalogue, Creative, CreativeId, Currency, FrequencyCap, LineItem,
+    Campaign, CampaignId, Catalogue, Cpm, Creative, CreativeId, Currency, FrequencyCap, LineItem,
     LineItemId, Status, Timestamp,
 };
 
@@ -48,6 +48,8 @@ pub struct LiveCampaign {
     pub campaign: Campaign,
     /// Shared by all cores and all snapshots.
     pub money: Arc<CampaignMoney>,
+    /// The most that any of its line items bids.
+    pub max_bid: Cpm,
 }
 
 /// A line item, compiled.
@@ -110,7 +112,7 @@ impl Snapshot {
             .collect();
         let campaigns: BTreeMap<CampaignId, &Campaign> =
             catalogue.campaigns.iter().map(|c| (c.id, c)).collect();
-        let (mut live, mut items, mut idle) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut live, mut items, mut idle) = (Vec::<LiveCampaign>::new(), Vec::new(), Vec::new());
         let mut positions = BTreeMap::new();
         for line_item in &catalogue.line_items {
             let campaign = campaigns.get(&line_item.campaign).copied();
@@ -130,9 +132,13 @@ impl Snapshot {
                 live.push(LiveCampaign {
                     campaign: campaign.clone(),
                     money: Arc::clone(with.money.entry(campaign.id).or_default()),
+                    max_bid: Cpm::ZERO,
                 });
                 live.len() - 1
             });
+            if let Some(own) = live.get_mut(position) {
+                own.max_bid = own.max_bid.max(line_item.max_bid);
+            }
             items.push(Item {
                 line_item: line_item.clone(),
                 campaign: position,
