@@ -288,6 +288,7 @@ fn bidder_config(file: &File, fx: FxTable, fee_ppm: i64) -> bidder::Config {
         region: file.region.clone(),
         fx,
         fee_ppm,
+        lease_share_ppm: (file.bidder.lease_percent * 1e4).round() as i64,
         provisional_s: file.bidder.provisional_s,
         refresh_ms: file.bidder.refresh_ms,
         eid_sources: file.bidder.eid_sources.clone(),

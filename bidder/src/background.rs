@@ -146,7 +146,8 @@ impl Background {
             let id = live.campaign.id;
             self.known_limits.insert(id, limits(&live.campaign));
             let controller = self.controllers.entry(id).or_insert_with(|| {
-                Controller::new(&live.campaign, full_bid(live.max_bid, fee_ppm), hold_ms)
+                let holds = (hold_ms, self.shared.config.lease_share_ppm);
+                Controller::new(&live.campaign, full_bid(live.max_bid, fee_ppm), holds)
             });
             controller.replan(&live.campaign);
         }

@@ -46,6 +46,9 @@ pub struct Config {
     pub fx: FxTable,
     /// The platform's fee on media cost, in millionths.
     pub fee_ppm: i64,
+    /// The most that all bidders' leases of a campaign may be of what is left, in millionths: what one bidder
+    /// holds the others cannot spend.
+    pub lease_share_ppm: i64,
     /// How long a bid counts against frequency caps before its impression is known, in seconds.
     pub provisional_s: u32,
     /// How often campaigns and the model are looked at, in milliseconds; a pause works within ten of these.
@@ -69,6 +72,7 @@ impl Default for Config {
             region: "local".to_owned(),
             fx: FxTable::new(0, default_rates()),
             fee_ppm: 0,
+            lease_share_ppm: 20_000,
             provisional_s: 60,
             refresh_ms: 100,
             eid_sources: Vec::new(),
@@ -184,7 +188,7 @@ impl Config {
     /// # Errors
     /// The first key that breaks its rule.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let rules: [(&'static str, String, bool, &'static str); 9] = [
+        let rules: [(&'static str, String, bool, &'static str); 10] = [
             (
                 "cores",
                 self.cores.to_string(),
@@ -226,6 +230,12 @@ impl Config {
                 self.fee_ppm.to_string(),
                 (0..=10_000_000).contains(&self.fee_ppm),
                 "must be 0 to 10000000",
+            ),
+            (
+                "lease_share_ppm",
+                self.lease_share_ppm.to_string(),
+                (1..=1_000_000).contains(&self.lease_share_ppm),
+                "must be 1 to 1000000",
             ),
             (
                 "exchanges",

@@ -39,11 +39,13 @@ pub struct Controller {
     billed: Micros,
     left: Micros,
     hold_ms_max: i64,
+    share_ppm: i64,
 }
 
 impl Controller {
-    /// Starts at full value and full holds. `hold_ms` is the longest hold time that is configured.
-    pub fn new(campaign: &Campaign, full_bid: Micros, hold_ms: i64) -> Self {
+    /// Starts at full value and full holds. `hold_ms` is the longest hold time that is configured, `share_ppm`
+    /// what leases may be of what is left.
+    pub fn new(campaign: &Campaign, full_bid: Micros, (hold_ms, share_ppm): (i64, i64)) -> Self {
         Self {
             pacer: Pacer::new(schedule(campaign)),
             ratio: CostRatio::new(Micros(full_bid.0.saturating_mul(PRIOR_BIDS))),
@@ -51,6 +53,7 @@ impl Controller {
             billed: Micros::ZERO,
             left: campaign.budget,
             hold_ms_max: hold_ms,
+            share_ppm,
         }
     }
 
@@ -99,6 +102,7 @@ impl Controller {
             bidder,
             placed,
             wanted: Micros(planned.0.saturating_mul(LEASE_SECONDS)),
+            share_ppm: self.share_ppm,
             full_bid,
             hold_ms_max: self.hold_ms_max,
         }

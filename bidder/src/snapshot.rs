@@ -15,7 +15,7 @@ use crate::money::CampaignMoney;
 use crate::targeting::Index;
 
 /// Longest landing page address: it travels in the click token, which must stay under `TOKEN_CHARS_MAX`.
-pub const CLICK_URL_BYTES_MAX: usize = 512;
+pub const CLICK_URL_BYTES_MAX: usize = 2048;
 
 const _: () = assert!(
     (CLICK_URL_BYTES_MAX + 200) * 4 / 3 < domain::limits::TOKEN_CHARS_MAX,
@@ -228,7 +228,7 @@ fn idle_because(
         (now < campaign.flight_end, "its campaign's flight has ended"),
         (
             ads.is_some_and(|ads| !ads.is_empty()),
-            "it has no active creative with a landing page address of at most 512 bytes",
+            "it has no active creative with a landing page address of at most 2048 bytes",
         ),
     ];
     rules

@@ -30,9 +30,9 @@ const MODEL_MAGIC: [u8; 4] = *b"PLCM";
 const TRAINER_MAGIC: [u8; 4] = *b"PLCT";
 const FORMAT: u16 = 1;
 /// Largest file read, in bytes: four times a full trainer's, so a wrong file is refused unread.
-pub const FILE_BYTES_MAX: usize = 32 << 20;
+pub const FILE_BYTES_MAX: usize = 320 << 20;
 /// Longest position kept for a trainer's caller, in bytes.
-pub const POSITION_BYTES_MAX: usize = 1 << 20;
+pub const POSITION_BYTES_MAX: usize = 256 << 20;
 
 /// Why a file is refused. The file is at fault in every case: keep serving the model in service.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -25,6 +25,8 @@ pub struct Plan {
     pub users: usize,
     /// UTC hour that the users live in, 0-23; `None` takes the clock's. A fixed one keeps requests equal from run to run.
     pub hour: Option<u8>,
+    /// The `exp` of each impression: how long it may take to be shown, in seconds.
+    pub exp_s: u32,
     /// The `tmax` of each request, in milliseconds.
     pub tmax_ms: u32,
     /// What becomes of the exchange's notices.
@@ -103,6 +105,7 @@ impl Default for Plan {
             duration: Duration::from_secs(60),
             users: 4_000,
             hour: Some(20),
+            exp_s: 300,
             tmax_ms: 120,
             notices: Notices::default(),
             habits: Habits::default(),

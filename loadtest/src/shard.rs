@@ -24,7 +24,7 @@ use crate::plan::Plan;
 use crate::progress::{Counter, Live};
 use crate::render::OurHost;
 use crate::schedule::Schedule;
-use crate::traffic::{Auction, Traffic};
+use crate::traffic::{Auction, Times, Traffic};
 use crate::truth::Truth;
 use crate::verdict::{Example, Tally};
 
@@ -73,6 +73,10 @@ impl Shard {
     pub(crate) fn new(shared: Arc<Shared>, stream: u64) -> Rc<Self> {
         let plan = &shared.plan;
         let pool = |address| Pool::new(address, plan.connections, plan.timeout);
+        let times = Times {
+            tmax_ms: plan.tmax_ms,
+            exp_s: plan.exp_s,
+        };
         Rc::new(Self {
             ours: OurHost::new(&plan.public_url),
             truth: Truth::new(plan.seed),
@@ -83,7 +87,7 @@ impl Shard {
             bidder: pool(shared.bidder),
             pixel: pool(plan.pixel),
             state: RefCell::new(State {
-                traffic: Traffic::new(plan.seed, stream, plan.users, plan.tmax_ms),
+                traffic: Traffic::new(plan.seed, stream, plan.users, times),
                 schedule: Schedule::new(),
                 sales: Vec::new(),
                 tally: Tally::new(),

@@ -45,12 +45,30 @@ pub struct Traffic {
     rng: SplitMix64,
     id_prefix: u64,
     serial: u64,
-    tmax_ms: u32,
+    times: Times,
+}
+
+/// What requests say of time.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// `tmax`, in milliseconds.
+    pub tmax_ms: u32,
+    /// `imp.exp`, in seconds.
+    pub exp_s: u32,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            tmax_ms: 120,
+            exp_s: 300,
+        }
+    }
 }
 
 impl Traffic {
     /// `seed` fixes the world, `stream` tells the generators of several threads apart.
-    pub fn new(seed: u64, stream: u64, users: usize, tmax_ms: u32) -> Self {
+    pub fn new(seed: u64, stream: u64, users: usize, times: Times) -> Self {
         let users = world::users(seed, users);
         let placements = world::placements(seed);
         let mut by_topic = vec![[Vec::new(), Vec::new()]; SEGMENTS.len()];
@@ -67,7 +85,7 @@ impl Traffic {
             rng: SplitMix64::new(id_prefix),
             id_prefix,
             serial: 0,
-            tmax_ms,
+            times,
         }
     }
 
@@ -153,7 +171,9 @@ impl Traffic {
             }
             body.push_str("{\"id\":\"");
             body.push_str(if count == 0 { "1" } else { "2" });
-            body.push_str("\",");
+            body.push_str("\",\"exp\":");
+            body.push_str(&self.times.exp_s.to_string());
+            body.push(',');
             body.push_str(&self.placements[*index].imp);
         }
         let placement = &self.placements[placements[0]];
@@ -168,7 +188,7 @@ impl Traffic {
         } else {
             ",\"at\":2,\"tmax\":"
         });
-        body.push_str(&self.tmax_ms.to_string());
+        body.push_str(&self.times.tmax_ms.to_string());
         body.push_str(",\"source\":{\"fd\":0,\"tid\":\"");
         body.push_str(id);
         body.push_str(&placement.source_tail);
@@ -190,7 +210,7 @@ mod tests {
     #[test]
     fn the_same_seed_makes_the_same_requests() {
         let draw = |seed, stream| {
-            let mut traffic = Traffic::new(seed, stream, 500, 120);
+            let mut traffic = Traffic::new(seed, stream, 500, Times::default());
             (0..200)
                 .map(|i| traffic.next_auction(20, i % 2 == 0))
                 .collect::<Vec<_>>()
@@ -202,7 +222,7 @@ mod tests {
 
     #[test]
     fn requests_look_like_those_of_real_exchanges() {
-        let mut traffic = Traffic::new(3, 0, 1_000, 120);
+        let mut traffic = Traffic::new(3, 0, 1_000, Times::default());
         let (mut banners, mut apps, mut slots) = (0, 0, 0);
         for i in 0..2_000 {
             let auction = traffic.next_auction(9, i % 2 == 0);

@@ -95,14 +95,14 @@ fn format_key(format: Format) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::traffic::Traffic;
+    use crate::traffic::{Times, Traffic};
     use crate::verdict::{area_under_curve, log_loss};
 
     #[test]
     fn clicks_are_as_frequent_and_as_predictable_as_promised() {
         for seed in 1..=6 {
             let truth = Truth::new(seed);
-            let mut traffic = Traffic::new(seed, 0, 2_000, 120);
+            let mut traffic = Traffic::new(seed, 0, 2_000, Times::default());
             let mut rng = SplitMix64::new(seed);
             let mut labelled = Vec::new();
             let mut conversions = 0.0;

@@ -13,13 +13,13 @@ use std::time::Duration;
 use anyhow::Context;
 use domain::time::SystemClock;
 use domain::{Clock, Timestamp};
-use loadtest::{Plan, Report, SimulatedExchange};
+use loadtest::{Notices, Plan, Report, SimulatedExchange};
 
 use crate::cli::DemoArgs;
 use crate::config::Config;
 use crate::node::random_u64;
 use crate::runtime::{ALL_PARTS, Addresses, Running, Sockets};
-pub(crate) use show::{progress_bar, show};
+pub(crate) use show::Display;
 use verdict::Verdict;
 
 /// The exchanges that are played, by name: one sells at first, one at second price.
@@ -29,6 +29,8 @@ const SECOND_PRICE_EXCHANGE: &str = "southex";
 const HOLD_MS: i64 = 2_000;
 /// And notices may come this much out of order.
 const LATENESS_MS: i64 = 500;
+/// Two seconds are a large part of a budget that lasts a minute.
+const LEASE_SHARE_PPM: i64 = 200_000;
 /// How long the parts may take to be ready.
 const START_MAX: Duration = Duration::from_secs(20);
 
@@ -53,7 +55,7 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         .acks
         .clone()
         .unwrap_or_else(|| folder.path().join("acks.txt"));
-    let plan = plan(args, &config, (&addresses, acks.clone()));
+    let plan = plan(args, &config, (&addresses, acks.clone()))?;
     let report = play(plan.clone(), args.seconds, &stop)?;
     let totals = running.settle()?;
     let ends = starts.plus_ms(i64::try_from(args.seconds)? * 1_000);
@@ -98,17 +100,22 @@ fn configure(data: &Path) -> anyhow::Result<Config> {
         .bidder
         .exchanges
         .remove(bidder::config::GENERIC_EXCHANGE);
+    config.bidder.lease_share_ppm = LEASE_SHARE_PPM;
     config.updater.lateness_ms = LATENESS_MS;
-    config.updater.click_window_ms = 3_000;
-    config.updater.conversion_window_ms = 5_000;
+    config.updater.click_window_ms = 2_000;
+    config.updater.conversion_window_ms = 4_000;
     config.updater.publish_every_ms = 1_000;
     config.updater.checkpoint_every_ms = 10_000;
     Ok(config)
 }
 
-fn plan(args: &DemoArgs, config: &Config, (addresses, acks): (&Addresses, PathBuf)) -> Plan {
+fn plan(
+    args: &DemoArgs,
+    config: &Config,
+    (addresses, acks): (&Addresses, PathBuf),
+) -> anyhow::Result<Plan> {
     let defaults = Plan::default();
-    Plan {
+    Ok(Plan {
         bidder: addresses
             .bidder
             .map_or(defaults.bidder.clone(), |address| address.to_string()),
@@ -118,6 +125,11 @@ fn plan(args: &DemoArgs, config: &Config, (addresses, acks): (&Addresses, PathBu
             SimulatedExchange::new(FIRST_PRICE_EXCHANGE, true),
             SimulatedExchange::new(SECOND_PRICE_EXCHANGE, false),
         ],
+        exp_s: u32::try_from(HOLD_MS / 1_000)?,
+        notices: Notices {
+            loss_share: 1.0,
+            ..Notices::default()
+        },
         seed: args.seed,
         rate_per_s: args.rate as f64,
         duration: Duration::from_secs(args.seconds),
@@ -129,13 +141,13 @@ fn plan(args: &DemoArgs, config: &Config, (addresses, acks): (&Addresses, PathBu
             .collect(),
         acks: Some(acks),
         ..defaults
-    }
+    })
 }
 
 fn play(plan: Plan, seconds: u64, stop: &Arc<AtomicBool>) -> anyhow::Result<Report> {
-    let bar = progress_bar(seconds);
-    let report = loadtest::run(plan, |progress| show(&bar, progress), Arc::clone(stop))?;
-    bar.finish_and_clear();
+    let display = Display::new(seconds);
+    let report = loadtest::run(plan, |progress| display.show(progress), Arc::clone(stop))?;
+    display.finish();
     Ok(report)
 }
 

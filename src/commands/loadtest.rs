@@ -36,13 +36,13 @@ pub(crate) fn run(args: &LoadtestArgs) -> anyhow::Result<ExitCode> {
         tolerate_errors: args.tolerate_errors,
         ..Plan::default()
     };
-    let bar = super::demo::progress_bar(args.seconds);
+    let display = super::demo::Display::new(args.seconds);
     let report = loadtest::run(
         plan,
-        |progress| super::demo::show(&bar, progress),
+        |progress| display.show(progress),
         Arc::new(AtomicBool::new(false)),
     )?;
-    bar.finish_and_clear();
+    display.finish();
     if args.json {
         super::print_line(&serde_json::to_string(&report)?)?;
     } else {

@@ -44,6 +44,7 @@ pub(crate) struct Bidder {
     pub in_flight_max: usize,
     pub seat: String,
     pub fee_percent: f64,
+    pub lease_percent: f64,
     pub provisional_s: u32,
     pub refresh_ms: u64,
     pub eid_sources: Vec<String>,
@@ -160,6 +161,7 @@ impl Default for Bidder {
             in_flight_max: defaults.in_flight_max,
             seat: defaults.seat,
             fee_percent: defaults.fee_ppm as f64 / 1e4,
+            lease_percent: defaults.lease_share_ppm as f64 / 1e4,
             provisional_s: defaults.provisional_s,
             refresh_ms: defaults.refresh_ms,
             eid_sources: defaults.eid_sources,
@@ -199,8 +201,8 @@ impl Default for Updater {
     fn default() -> Self {
         Self {
             lateness_s: 60,
-            click_window_s: 600,
-            conversion_window_s: 86_400,
+            click_window_s: 30,
+            conversion_window_s: 3_600,
             publish_every_ms: 5_000,
             checkpoint_every_s: 30,
             pending_max: 500_000,

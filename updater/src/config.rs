@@ -5,9 +5,9 @@
 pub struct Config {
     /// How much later than a newer bid's notice an older one may come and still be in order, in milliseconds.
     pub lateness_ms: i64,
-    /// How long after its impression a bid without a click becomes a negative example, in milliseconds.
+    /// How long after an impression it is learned from, clicked or not, in milliseconds; later clicks correct it.
     pub click_window_ms: i64,
-    /// How long after its click a click without a conversion becomes a negative example, in milliseconds.
+    /// How long after a click it is learned from, converted or not, in milliseconds.
     pub conversion_window_ms: i64,
     /// How often a new model is published, in milliseconds.
     pub publish_every_ms: i64,
@@ -21,8 +21,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             lateness_ms: 60_000,
-            click_window_ms: 10 * 60_000,
-            conversion_window_ms: 24 * 3_600_000,
+            click_window_ms: 30_000,
+            conversion_window_ms: 3_600_000,
             publish_every_ms: 5_000,
             checkpoint_every_ms: 30_000,
             // About 200 bytes each.

@@ -1,7 +1,8 @@
 //! Ties bid, impression, click and conversion of one bid together into labelled examples: pure.
 //!
-//! A click makes a positive example at once. An impression without one makes a negative after the click window,
-//! measured on the events' own time; a click after that corrects it. Conversions follow clicks the same way.
+//! Every impression becomes one example when its click window has passed on the events' own time, clicked or not:
+//! learning clicks at once and the rest later would make a young model believe that everybody clicks. A click after
+//! the window corrects the example at once. Clicks become conversion examples the same way after theirs.
 //! The whole state goes into the learner's checkpoint, so that after a crash no example is lost or learned twice.
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use domain::{BidId, Timestamp};
 /// A labelled example.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Example {
-    /// An impression was clicked, or was not within the window.
+    /// An impression was clicked within the window, or not.
     Click {
         /// The bid's features.
         features: Features,
@@ -131,13 +132,13 @@ impl Joiner {
         };
         change(&mut pending);
         pending.touched = pending.touched.max(at);
-        label_positive(&mut pending, &mut self.examples);
+        correct_late_click(&mut pending, &mut self.examples);
         self.due.insert((self.next_look(&pending), bid), ());
         self.pending.insert(bid, pending);
         self.watermark = self.watermark.max(at);
     }
 
-    /// Makes the negatives whose windows have passed and forgets what is finished or too much.
+    /// Makes the examples whose windows have passed and forgets what is finished or too much.
     pub fn advance(&mut self) {
         while let Some(((at, bid), ())) = self.due.first_key_value().map(|(key, ())| (*key, ())) {
             if at > self.watermark && self.pending.len() <= self.pending_max {
@@ -147,7 +148,7 @@ impl Joiner {
             let Some(mut pending) = self.pending.remove(&bid) else {
                 continue;
             };
-            self.label_negative(&mut pending);
+            self.label(&mut pending);
             let next = self.next_look(&pending);
             if next > at && self.pending.len() < self.pending_max {
                 self.due.insert((next, bid), ());
@@ -156,7 +157,7 @@ impl Joiner {
         }
     }
 
-    fn label_negative(&mut self, pending: &mut Pending) {
+    fn label(&mut self, pending: &mut Pending) {
         let Some(features) = pending.features else {
             return;
         };
@@ -165,27 +166,30 @@ impl Joiner {
             since.is_some_and(|at| at.plus_ms(window) <= watermark)
         };
         if pending.click_label.is_none() && passed(pending.shown_at, self.click_window_ms) {
-            pending.click_label = Some(false);
+            let clicked = pending.clicked_at.is_some();
+            pending.click_label = Some(clicked);
             self.examples.push(Example::Click {
                 features,
-                clicked: false,
+                clicked,
                 predicted: pending.predicted,
             });
         }
         if !pending.conversion_labelled && passed(pending.clicked_at, self.conversion_window_ms) {
             pending.conversion_labelled = true;
-            self.examples.push(Example::Conversion(features, false));
+            self.examples
+                .push(Example::Conversion(features, pending.converted));
         }
     }
 
     /// When a bid is to be looked at next; not after the last look, it is finished.
     fn next_look(&self, pending: &Pending) -> Timestamp {
+        let unlabelled = pending.click_label.is_none();
         match (pending.shown_at, pending.clicked_at) {
-            (_, Some(clicked)) => clicked.plus_ms(self.conversion_window_ms),
-            (Some(shown), None) if pending.click_label.is_none() => {
+            (Some(shown), _) if unlabelled && pending.features.is_some() => {
                 shown.plus_ms(self.click_window_ms)
             }
-            // Kept for a late click, or waiting for an impression that may never come.
+            (_, Some(clicked)) if !unlabelled => clicked.plus_ms(self.conversion_window_ms),
+            // Kept for a late click, or waiting for an impression or a bid record that may never come.
             _ => pending
                 .touched
                 .plus_ms(self.conversion_window_ms.max(self.click_window_ms)),
@@ -208,25 +212,13 @@ impl Joiner {
     }
 }
 
-fn label_positive(pending: &mut Pending, out: &mut Vec<Example>) {
-    let Some(features) = pending.features else {
-        return;
-    };
-    if pending.clicked_at.is_some() {
-        match pending.click_label {
-            None => out.push(Example::Click {
-                features,
-                clicked: true,
-                predicted: pending.predicted,
-            }),
-            Some(false) => out.push(Example::LateClick(features)),
-            Some(true) => {}
-        }
+/// A click on an impression that was learned as not clicked.
+fn correct_late_click(pending: &mut Pending, out: &mut Vec<Example>) {
+    if let (Some(features), Some(_), Some(false)) =
+        (pending.features, pending.clicked_at, pending.click_label)
+    {
         pending.click_label = Some(true);
-        if pending.converted && !pending.conversion_labelled {
-            pending.conversion_labelled = true;
-            out.push(Example::Conversion(features, true));
-        }
+        out.push(Example::LateClick(features));
     }
 }
 

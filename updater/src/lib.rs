@@ -97,6 +97,9 @@ impl Updater {
     /// # Errors
     /// When the log or a store fails; calling again repeats the batch where it was left.
     pub fn step(&mut self, now: Timestamp, wait: Duration) -> Result<bool, UpdaterError> {
+        if self.unfinished.is_some() {
+            self.sinks.reload()?;
+        }
         let polled = match self.unfinished.take() {
             Some((partition, records)) => Polled::Records(partition, records),
             None => self.consumer.poll(wait)?,

@@ -42,6 +42,16 @@ impl Sinks {
         .into_iter()
     }
 
+    /// Reads anew how far the stores are: a change whose answer was lost may have been made all the same.
+    ///
+    /// # Errors
+    /// When a store fails.
+    pub(crate) fn reload(&mut self) -> Result<(), StoreError> {
+        self.state_offsets = store::state::applied(self.budgets.keyed().as_ref())?;
+        self.report_offsets = self.reports.applied()?;
+        Ok(())
+    }
+
     /// Applies a batch. May be called again with the same one: no sink applies anything twice.
     pub(crate) fn apply(
         &mut self,

@@ -37,7 +37,11 @@ impl Recount {
         if let (Some(kind), Some(reference)) = (&event.kind, event.bid_ref())
             && !reference.test
         {
-            count(self.counters.entry(reference.campaign_id()).or_default(), kind, reference);
+            count(
+                self.counters.entry(reference.campaign_id()).or_default(),
+                kind,
+                reference,
+            );
         }
     }
 
@@ -51,7 +55,8 @@ fn count(counters: &mut Counters, kind: &Kind, reference: &BidRef) {
     match kind {
         Kind::Billing(billing) => {
             counters.billed += 1;
-            counters.spend += settle::charge(reference, Cpm(Micros(billing.price_cpm_micros))).billed();
+            counters.spend +=
+                settle::charge(reference, Cpm(Micros(billing.price_cpm_micros))).billed();
         }
         Kind::Win(_) => counters.wins += 1,
         Kind::Impression(_) => counters.impressions += 1,

@@ -14,8 +14,6 @@ use domain::{Micros, Timestamp};
 use crate::hold::EXPECTED_HOLD_MARGIN;
 use crate::watermark::{ANY_EXCHANGE, Watermarks};
 
-/// All leases of a campaign together are at most this part of what is left, but one full bid.
-const LEASE_SHARE: i64 = 50;
 /// A silent exchange is probed with this part of the budget.
 const PROBE_SHARE: i64 = 1_000;
 
@@ -118,6 +116,8 @@ pub struct LeaseRequest {
     pub placed: Vec<PlacedHold>,
     /// Two seconds of planned spend.
     pub wanted: Micros,
+    /// All leases of the campaign together are at most so many millionths of what is left, but one full bid.
+    pub share_ppm: i64,
     /// The cost of its largest possible bid.
     pub full_bid: Micros,
     /// The longest hold time that its bids can have, in milliseconds.
@@ -311,7 +311,7 @@ impl Account {
         let target = request
             .wanted
             .max(request.full_bid)
-            .min(self.lease_ceiling(left, request.full_bid));
+            .min(self.lease_ceiling(left, request));
         let free = left - others - amount;
         let mut added = (target - amount).min(free).at_least_zero();
         if amount + added < request.full_bid && left >= request.full_bid {
@@ -337,9 +337,9 @@ impl Account {
     }
 
     /// Leases of other bidders count against the ceiling too.
-    fn lease_ceiling(&self, left: Micros, full_bid: Micros) -> Micros {
+    fn lease_ceiling(&self, left: Micros, request: &LeaseRequest) -> Micros {
         let leased: Micros = self.leases.values().map(|lease| lease.amount).sum();
-        (left.mul_div(1, LEASE_SHARE) - leased).max(full_bid)
+        (left.mul_div(request.share_ppm, 1_000_000) - leased).max(request.full_bid)
     }
 
     /// When all that is left is held by bids that no notice settles, a little more is tried, once,

@@ -21,7 +21,7 @@ fn answer(price: f64) -> BidAnswer {
 
 /// Settles `count` auctions in which the only bid is `price`.
 fn settle_many(plan: &Plan, price: f64, first_price: bool, count: usize) -> Vec<Settlement> {
-    let mut traffic = Traffic::new(plan.seed, 0, 200, 120);
+    let mut traffic = Traffic::new(plan.seed, 0, 200, crate::traffic::Times::default());
     let auctions: Vec<_> = (0..count)
         .map(|_| traffic.next_auction(20, first_price))
         .collect();
@@ -137,7 +137,7 @@ fn invalid_bids_never_win_and_draws_repeat() {
         settle_many(&plan, 2.0, true, 100),
         settle_many(&plan, 2.0, true, 100)
     );
-    let mut traffic = Traffic::new(1, 0, 10, 120);
+    let mut traffic = Traffic::new(1, 0, 10, crate::traffic::Times::default());
     let auction = traffic.next_auction(20, true);
     let (ours, truth) = (OurHost::new(&plan.public_url), Truth::new(1));
     let scene = Scene {

@@ -160,7 +160,7 @@ pub(super) fn imp(placement: &Placement, slot: usize) -> String {
     let tag = format!("{}-{slot}", placement.name);
     let floor = placement.floor_micros as f64 / 1e6;
     let mut json = json!({
-        "tagid": tag, "bidfloor": floor, "bidfloorcur": "USD", "secure": 1, "instl": 0, "exp": 300,
+        "tagid": tag, "bidfloor": floor, "bidfloorcur": "USD", "secure": 1, "instl": 0,
         "displaymanager": "prebid",
         "ext": {"gpid": format!("/1234/{tag}"), "ae": 0, "tier": "b"},
     });

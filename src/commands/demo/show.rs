@@ -1,5 +1,6 @@
 //! The progress bar, the live line, the table and the verdict in words.
 
+use std::cell::Cell;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -12,30 +13,48 @@ use super::verdict::Verdict;
 /// A line of counts stays on the screen this often.
 const LINE_EVERY_S: u64 = 5;
 
-/// A bar that is as long as the run.
-pub(crate) fn progress_bar(seconds: u64) -> ProgressBar {
-    let bar = ProgressBar::new(seconds.saturating_mul(1_000));
-    let style = ProgressStyle::with_template("{elapsed_precise} {wide_bar} {percent:>3} %  {msg}");
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    bar
+/// The bar of a run, and how far its lines have come.
+pub(crate) struct Display {
+    bar: ProgressBar,
+    lines: Cell<u64>,
 }
 
-/// Moves the bar; every few seconds a line stays.
-pub(crate) fn show(bar: &ProgressBar, progress: &Progress) {
-    let before = bar.position() / 1_000 / LINE_EVERY_S;
-    let millis = u64::try_from(progress.elapsed.as_millis()).unwrap_or(u64::MAX);
-    bar.set_position(millis.min(bar.length().unwrap_or(millis)));
-    bar.set_message(format!("{} bids", progress.bids));
-    if millis / 1_000 / LINE_EVERY_S > before {
-        let line = live_line(progress);
-        if bar.is_hidden() {
-            // Nobody looks at a bar, but a log may be kept.
-            tracing::info!(target: "paceline", "{line}");
-        } else {
-            bar.println(line);
+impl Display {
+    /// A bar that is as long as the run.
+    pub(crate) fn new(seconds: u64) -> Self {
+        let bar = ProgressBar::new(seconds.saturating_mul(1_000));
+        let style =
+            ProgressStyle::with_template("{elapsed_precise} {wide_bar} {percent:>3} %  {msg}");
+        if let Ok(style) = style {
+            bar.set_style(style);
         }
+        Self {
+            bar,
+            lines: Cell::new(0),
+        }
+    }
+
+    /// Moves the bar; every few seconds a line stays.
+    pub(crate) fn show(&self, progress: &Progress) {
+        let millis = u64::try_from(progress.elapsed.as_millis()).unwrap_or(u64::MAX);
+        self.bar
+            .set_position(millis.min(self.bar.length().unwrap_or(millis)));
+        self.bar.set_message(format!("{} bids", progress.bids));
+        let lines = progress.elapsed.as_secs() / LINE_EVERY_S;
+        if lines > self.lines.replace(lines) {
+            let line = live_line(progress);
+            if self.bar.is_hidden() {
+                // Nobody looks at a bar, but a log may be kept.
+                tracing::info!(target: "paceline", "{line}");
+            } else {
+                self.bar.println(line);
+            }
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
     }
 }
 

@@ -47,8 +47,11 @@ fn a_bid_record_that_comes_last_still_labels() {
     join.conversion(BID, at(30));
     join.click(BID, at(20));
     join.impression(BID, at(10));
-    assert!(join.take_examples().is_empty());
     join.bid(BID, at(0), FEATURES, 0.2);
+    join.advance();
+    assert!(join.take_examples().is_empty(), "no window has passed");
+    join.impression(BidId([2; 16]), at(6_000));
+    join.advance();
     assert_eq!(
         join.take_examples(),
         [

@@ -15,6 +15,7 @@ fn request(placed: Vec<PlacedHold>) -> LeaseRequest {
         bidder: [1; 16],
         placed,
         wanted: Micros(20_000),
+        share_ppm: 20_000,
         full_bid: Micros(5_000),
         hold_ms_max: HOLD_MS,
     }
