@@ -114,6 +114,22 @@ pub struct CoreReport {
     sums: usize,
 }
 
+/// Bids of one bucket.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct HoldSum {
+    /// What they hold.
+    pub amount: Micros,
+    /// What they would cost at their own price.
+    pub bid: Micros,
+}
+
+impl HoldSum {
+    fn add(&mut self, other: Self) {
+        self.amount = self.amount.saturating_add(other.amount);
+        self.bid = self.bid.saturating_add(other.bid);
+    }
+}
+
 /// One campaign's part of a report.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct CampaignTally {
@@ -122,7 +138,7 @@ pub struct CampaignTally {
     /// What its bids would cost if all were won at their own price.
     pub bid: Micros,
     /// Holds by bucket.
-    pub holds: BTreeMap<HoldKey, Micros>,
+    pub holds: BTreeMap<HoldKey, HoldSum>,
 }
 
 impl CoreReport {
@@ -136,7 +152,11 @@ impl CoreReport {
         let tally = self.campaigns.entry(campaign).or_default();
         tally.bid = tally.bid.saturating_add(full);
         let before = tally.holds.len();
-        *tally.holds.entry(key).or_default() += amount;
+        tally
+            .holds
+            .entry(key)
+            .or_default()
+            .add(HoldSum { amount, bid: full });
         self.sums += tally.holds.len() - before;
     }
 
@@ -163,8 +183,8 @@ impl CoreReport {
             let ours = self.campaigns.entry(campaign).or_default();
             ours.eligible += theirs.eligible;
             ours.bid = ours.bid.saturating_add(theirs.bid);
-            for (key, amount) in theirs.holds {
-                *ours.holds.entry(key).or_default() += amount;
+            for (key, sum) in theirs.holds {
+                ours.holds.entry(key).or_default().add(sum);
             }
         }
         self.sums = self.campaigns.values().map(|tally| tally.holds.len()).sum();
@@ -185,6 +205,7 @@ mod tests {
             left_total: Micros(1_000_000),
             spent: Micros::ZERO,
             exposed: Micros::ZERO,
+            resolved: pacing::Resolved::default(),
         }
     }
 
@@ -282,7 +303,7 @@ mod tests {
         report.merge(other);
         let one = &report.campaigns[&CampaignId(1)];
         assert_eq!(
-            (one.bid, one.holds[&key(7)], one.holds.len()),
+            (one.bid, one.holds[&key(7)].amount, one.holds.len()),
             (Micros(19), Micros(10), 2)
         );
         assert_eq!(report.campaigns[&CampaignId(2)].eligible, 3);

@@ -2,7 +2,9 @@
 
 use domain::targeting::Inventory;
 use domain::{Campaign, Cpm, Micros, Timestamp};
-use pacing::{BudgetLimits, CostRatio, Grant, LeaseRequest, Pacer, PlacedHold, Schedule, Tick};
+use pacing::{
+    BudgetLimits, CostRatio, Grant, LeaseRequest, Pacer, PlacedHold, Resolved, Schedule, Tick,
+};
 use proto::openrtb::Imp;
 
 use crate::config::{HOLD_MS_MAX, HoldTimes};
@@ -11,7 +13,7 @@ use crate::money::{CampaignMoney, CampaignTally};
 /// Leases cover this much planned spend, in seconds.
 const LEASE_SECONDS: i64 = 2;
 /// The cost ratio starts with the weight of this many full bids.
-const PRIOR_BIDS: i64 = 200;
+const PRIOR_BIDS: i64 = 10;
 
 /// How long a bid's money waits for its notice: by the kind of slot, unless `imp.exp` says.
 pub fn hold_ms(times: HoldTimes, imp: &Imp<'_>, inventory: Option<Inventory>) -> i64 {
@@ -34,9 +36,8 @@ pub fn hold_ms(times: HoldTimes, imp: &Imp<'_>, inventory: Option<Inventory>) ->
 pub struct Controller {
     pacer: Pacer,
     ratio: CostRatio,
-    spent: Option<Micros>,
-    /// Billed since the last step.
-    billed: Micros,
+    /// So much of bids at their own price makes a first estimate of the ratio.
+    prior: Micros,
     left: Micros,
     hold_ms_max: i64,
     share_ppm: i64,
@@ -48,9 +49,8 @@ impl Controller {
     pub fn new(campaign: &Campaign, full_bid: Micros, (hold_ms, share_ppm): (i64, i64)) -> Self {
         Self {
             pacer: Pacer::new(schedule(campaign)),
-            ratio: CostRatio::new(Micros(full_bid.0.saturating_mul(PRIOR_BIDS))),
-            spent: None,
-            billed: Micros::ZERO,
+            ratio: CostRatio::new(Resolved::default(), full_bid),
+            prior: Micros(full_bid.0.saturating_mul(PRIOR_BIDS)),
             left: campaign.budget,
             hold_ms_max: hold_ms,
             share_ppm,
@@ -69,8 +69,6 @@ impl Controller {
             cost: tally.bid.scale(self.ratio.estimate()),
             left: self.left,
         };
-        self.ratio
-            .observe(tally.bid, std::mem::take(&mut self.billed));
         let multiplier = self.pacer.step(now, tick);
         money.steer(multiplier, self.ratio.for_holds());
     }
@@ -86,9 +84,10 @@ impl Controller {
         let placed: Vec<_> = tally
             .holds
             .iter()
-            .map(|(key, amount)| PlacedHold {
+            .map(|(key, sum)| PlacedHold {
                 key: key.clone(),
-                amount: *amount,
+                amount: sum.amount,
+                bid: sum.bid,
             })
             .collect();
         let longest = placed
@@ -111,8 +110,7 @@ impl Controller {
     /// Learns from what the store answered.
     pub fn granted(&mut self, grant: &Grant) {
         self.left = grant.left;
-        let before = self.spent.replace(grant.spent).unwrap_or(grant.spent);
-        self.billed += (grant.spent - before).at_least_zero();
+        self.ratio = CostRatio::new(grant.resolved, self.prior);
     }
 }
 

@@ -26,14 +26,15 @@ pub struct BudgetLimits {
     pub daily: Option<Micros>,
 }
 
-/// Holds are kept by exchange, hold time and second of the bid.
+/// Holds are kept by exchange, hold time and the slot of time in which the bid was made. A slot lasts a second,
+/// or a 64th of the hold time where that is longer, so that an account keeps at most some hundred buckets.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HoldKey {
     /// Whose watermark releases it.
     pub exchange: String,
     /// How long a notice may take, in milliseconds.
     pub hold_ms: i64,
-    /// When the bids were made, in seconds since 1970-01-01.
+    /// When the slot begins, in seconds since 1970-01-01.
     pub second: i64,
 }
 
@@ -43,14 +44,18 @@ impl HoldKey {
         Self {
             exchange: exchange.to_owned(),
             hold_ms,
-            second: bid_at.0.div_euclid(1000),
+            second: bid_at.0.div_euclid(1000).div_euclid(slot_s(hold_ms)) * slot_s(hold_ms),
         }
     }
 
-    /// Until when notices are in time: the hold time after the end of its second.
+    /// Until when notices are in time: the hold time after the end of its slot.
     fn deadline(&self) -> Timestamp {
-        Timestamp((self.second + 1).saturating_mul(1000)).plus_ms(self.hold_ms)
+        Timestamp((self.second + slot_s(self.hold_ms)).saturating_mul(1000)).plus_ms(self.hold_ms)
     }
+}
+
+fn slot_s(hold_ms: i64) -> i64 {
+    (hold_ms / 64_000).max(1)
 }
 
 /// What a bucket holds.
@@ -60,6 +65,19 @@ pub struct Bucket {
     pub held: Micros,
     /// Won at these prices, but not billed yet; negative when the billing notice came first.
     pub won: Micros,
+    /// What its bids would cost if all were won at their own price.
+    pub bid: Micros,
+    /// What was billed of them.
+    pub cost: Micros,
+}
+
+/// What bids of released buckets came to; the past fades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Resolved {
+    /// At their own price.
+    pub bid: Micros,
+    /// Billed.
+    pub cost: Micros,
 }
 
 /// Unheld headroom of one bidder process.
@@ -90,6 +108,8 @@ pub struct Account {
     pub day: i64,
     /// Billed on that day.
     pub day_spent: Micros,
+    /// What bids cost in the end, for expected holds and pacing.
+    pub resolved: Resolved,
     /// Given as a probe since a watermark last released something.
     pub probed: Micros,
     /// Holds.
@@ -105,6 +125,18 @@ pub struct PlacedHold {
     pub key: HoldKey,
     /// Their sum.
     pub amount: Micros,
+    /// What the bids would cost at their own price.
+    pub bid: Micros,
+}
+
+impl Resolved {
+    /// Each addition keeps this percentage of the past.
+    const MEMORY_PERCENT: i64 = 95;
+
+    fn add(&mut self, bid: Micros, cost: Micros) {
+        self.bid = self.bid.mul_div(Self::MEMORY_PERCENT, 100) + bid;
+        self.cost = self.cost.mul_div(Self::MEMORY_PERCENT, 100) + cost;
+    }
 }
 
 /// What a bidder asks for, each second.
@@ -143,6 +175,8 @@ pub struct Grant {
     pub spent: Micros,
     /// Held and leased now.
     pub exposed: Micros,
+    /// What bids came to whose fate is known.
+    pub resolved: Resolved,
 }
 
 /// A notice as the account sees it.
@@ -194,8 +228,9 @@ impl Account {
     pub fn bill(&mut self, notice: &Settlement, marks: &Watermarks) -> bool {
         let late = self.settle_hold(notice, marks);
         if !late {
-            self.bucket(&notice.key).won -= notice.media;
-            self.drop_if_empty(&notice.key);
+            let bucket = self.bucket(&notice.key);
+            bucket.won -= notice.media;
+            bucket.cost += notice.billed;
         }
         self.spent += notice.billed;
         self.media += notice.media;
@@ -258,17 +293,20 @@ impl Account {
     pub fn advance(&mut self, marks: &Watermarks, now: Timestamp) {
         self.lapse_leases(now);
         let before = self.holds.len();
-        let mut unbilled = Micros::ZERO;
+        let mut released = Bucket::default();
         self.holds.retain(|key, bucket| {
             let keep = !marks.passed(&key.exchange, key.deadline());
             if !keep {
-                unbilled += bucket.won.at_least_zero();
+                released.won += bucket.won.at_least_zero();
+                released.bid += bucket.bid;
+                released.cost += bucket.cost;
             }
             keep
         });
-        self.unbilled += unbilled;
+        self.unbilled += released.won;
         if self.holds.len() < before {
             self.probed = Micros::ZERO;
+            self.resolved.add(released.bid, released.cost);
         }
     }
 
@@ -300,7 +338,9 @@ impl Account {
         let known = self.leases.get(&request.bidder).copied();
         let mut amount = known.map_or(Micros::ZERO, |lease| lease.amount);
         for placed in &request.placed {
-            self.bucket(&placed.key).held += placed.amount;
+            let bucket = self.bucket(&placed.key);
+            bucket.held += placed.amount;
+            bucket.bid += placed.bid;
             amount = (amount - placed.amount).at_least_zero();
             self.drop_if_empty(&placed.key);
         }
@@ -333,6 +373,7 @@ impl Account {
             left_total: limits.budget - self.spent,
             spent: self.spent,
             exposed,
+            resolved: self.resolved,
         }
     }
 

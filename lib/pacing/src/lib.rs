@@ -8,7 +8,7 @@ pub mod pacer;
 pub mod plan;
 pub mod watermark;
 
-pub use account::{Account, BudgetLimits, Grant, LeaseRequest, PlacedHold, Settlement};
+pub use account::{Account, BudgetLimits, Grant, LeaseRequest, PlacedHold, Resolved, Settlement};
 pub use hold::{CostRatio, hold_amount};
 pub use pacer::{Pacer, Tick};
 pub use plan::Schedule;

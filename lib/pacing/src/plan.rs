@@ -11,6 +11,8 @@ pub struct Schedule {
     plan: Plan,
     start: Timestamp,
     end: Timestamp,
+    /// When all is to be spent.
+    planned_end: Timestamp,
     /// Relative traffic by hour of the week, for `Plan::Traffic`; all equal until a history is known.
     hours: Option<Box<[f64; 168]>>,
 }
@@ -20,10 +22,16 @@ const HOUR_MS: i64 = 3_600_000;
 impl Schedule {
     /// A plan from `start` up to `end`; an empty flight has spent everything at once.
     pub fn new(plan: Plan, start: Timestamp, end: Timestamp) -> Self {
+        // Ahead is even up to an earlier end; what is left then is spent as soon as possible.
+        let lead = match plan {
+            Plan::Ahead => (end.since(start) as f64 * (1.0 - 1.0 / AHEAD)) as i64,
+            Plan::Even | Plan::Asap | Plan::Traffic => 0,
+        };
         Self {
             plan,
             start,
             end,
+            planned_end: end.plus_ms(-lead),
             hours: None,
         }
     }
@@ -40,9 +48,8 @@ impl Schedule {
     pub fn share(&self, now: Timestamp) -> f64 {
         let linear = self.linear(now);
         match self.plan {
-            Plan::Even => linear,
+            Plan::Even | Plan::Ahead => linear,
             Plan::Asap => f64::from(u8::from(now >= self.start)),
-            Plan::Ahead => (linear * AHEAD).min(1.0),
             Plan::Traffic => self.traffic_share(now).unwrap_or(linear),
         }
     }
@@ -55,12 +62,12 @@ impl Schedule {
         match self.plan {
             Plan::Asap => 1.0,
             Plan::Traffic if self.hours.is_some() => self.traffic_rate(now),
-            _ => 1.0 / self.end.since(now).max(1) as f64,
+            _ => 1.0 / self.planned_end.since(now).max(1) as f64,
         }
     }
 
     fn linear(&self, now: Timestamp) -> f64 {
-        let length = self.end.since(self.start);
+        let length = self.planned_end.since(self.start);
         if length <= 0 {
             return 1.0;
         }
@@ -135,6 +142,18 @@ mod tests {
         }
         let planned = 1.0 - schedule.share(Timestamp(50 * HOUR_MS));
         assert!((left - planned).abs() < 0.01, "{left} {planned}");
+    }
+
+    #[test]
+    fn ahead_is_done_before_the_end_and_then_hurries() {
+        let ahead = schedule(Plan::Ahead);
+        let late = Timestamp(97 * HOUR_MS);
+        assert_eq!(ahead.share(late), 1.0);
+        assert_eq!(ahead.rate_of_rest(late), 1.0);
+        assert!(
+            ahead.rate_of_rest(Timestamp(50 * HOUR_MS))
+                > schedule(Plan::Even).rate_of_rest(Timestamp(50 * HOUR_MS))
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use domain::ledger::{Entry, LedgerRow};
 use domain::{BidId, CampaignId, Currency, EventId, LineItemId, Micros, Timestamp};
-use pacing::account::{Bucket, HoldKey, Lease};
+use pacing::account::{Bucket, HoldKey, Lease, Resolved};
 use pacing::{Account, Watermarks};
 use prost::Message;
 use proto::state as wire;
@@ -54,6 +54,10 @@ pub(crate) fn account(bytes: Option<&[u8]>) -> Result<Account, StoreError> {
         day: wire.day,
         day_spent: Micros(wire.day_spent_micros),
         probed: Micros(wire.probed_micros),
+        resolved: Resolved {
+            bid: Micros(wire.resolved_bid_micros),
+            cost: Micros(wire.resolved_cost_micros),
+        },
         ..Account::default()
     };
     for hold in wire.holds {
@@ -62,13 +66,13 @@ pub(crate) fn account(bytes: Option<&[u8]>) -> Result<Account, StoreError> {
             hold_ms: hold.hold_ms,
             second: hold.second,
         };
-        account.holds.insert(
-            key,
-            Bucket {
-                held: Micros(hold.held_micros),
-                won: Micros(hold.won_micros),
-            },
-        );
+        let bucket = Bucket {
+            held: Micros(hold.held_micros),
+            won: Micros(hold.won_micros),
+            bid: Micros(hold.bid_micros),
+            cost: Micros(hold.cost_micros),
+        };
+        account.holds.insert(key, bucket);
     }
     for lease in wire.leases {
         let bidder = lease
@@ -93,6 +97,8 @@ pub(crate) fn encode_account(account: &Account) -> Vec<u8> {
         hold_ms: key.hold_ms,
         held_micros: bucket.held.0,
         won_micros: bucket.won.0,
+        bid_micros: bucket.bid.0,
+        cost_micros: bucket.cost.0,
     };
     let lease = |(bidder, lease): (&[u8; 16], &Lease)| wire::Lease {
         bidder: bidder.to_vec(),
@@ -109,6 +115,8 @@ pub(crate) fn encode_account(account: &Account) -> Vec<u8> {
         day: account.day,
         day_spent_micros: account.day_spent.0,
         probed_micros: account.probed.0,
+        resolved_bid_micros: account.resolved.bid.0,
+        resolved_cost_micros: account.resolved.cost.0,
         holds: account.holds.iter().map(hold).collect(),
         leases: account.leases.iter().map(lease).collect(),
     };

@@ -326,5 +326,9 @@ fn row_key(campaign: CampaignId, sequence: u64) -> Vec<u8> {
 /// # Errors
 /// When the storage fails or holds what does not decode.
 pub fn account(store: &dyn KeyedStore, campaign: CampaignId) -> Result<Account, StoreError> {
-    codec::account(store.get(Table::Accounts, &campaign.0.to_be_bytes())?.as_deref())
+    codec::account(
+        store
+            .get(Table::Accounts, &campaign.0.to_be_bytes())?
+            .as_deref(),
+    )
 }

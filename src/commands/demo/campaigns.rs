@@ -39,81 +39,75 @@ struct Sketch {
     capped: bool,
 }
 
-const CPM: fn(i64) -> BidModel = |units| BidModel::Cpm(Cpm(Micros::from_units(units)));
-
-fn sketches() -> Vec<Sketch> {
-    let sketch = |name, domain, plan, bid, per_second, flight| Sketch {
-        name,
-        domain,
-        plan,
-        goal: Goal::Impressions,
-        bid,
-        per_second,
-        flight,
-        segments: &[],
-        capped: false,
-    };
-    vec![
-        sketch(
-            "Atlas Boots, even",
-            "atlasboots.example",
-            Plan::Even,
-            CPM(5),
-            35_000,
-            0.75,
-        ),
-        sketch(
-            "Harbour Coffee, as soon as possible",
-            "harbourcoffee.example",
-            Plan::Asap,
-            CPM(4),
-            18_000,
-            1.0,
-        ),
-        sketch(
-            "Northwind Travel, three times the run",
-            "northwind.example",
-            Plan::Even,
-            CPM(6),
-            30_000,
-            3.0,
-        ),
-        Sketch {
-            goal: Goal::Clicks,
-            ..sketch(
-                "Pixel Phones, per click",
-                "pixelphones.example",
-                Plan::Even,
-                BidModel::Cpc(Micros(45_000)),
-                25_000,
-                1.5,
-            )
-        },
-        Sketch {
-            goal: Goal::Conversions,
-            ..sketch(
-                "Sparrow Bank, per sale",
-                "sparrowbank.example",
-                Plan::Even,
-                BidModel::Cpa(Micros(400_000)),
-                15_000,
-                1.5,
-            )
-        },
-        Sketch {
-            segments: &["sports", "travel", "health"],
-            capped: true,
-            ..sketch(
-                "Peak Gym, segments and a cap",
-                "peakgym.example",
-                Plan::Ahead,
-                CPM(5),
-                10_000,
-                1.5,
-            )
-        },
-    ]
+const fn cpm(units: i64) -> BidModel {
+    BidModel::Cpm(Cpm(Micros::from_units(units)))
 }
+
+const PLAIN: Sketch = Sketch {
+    name: "",
+    domain: "",
+    plan: Plan::Even,
+    goal: Goal::Impressions,
+    bid: cpm(5),
+    per_second: 0,
+    flight: 1.0,
+    segments: &[],
+    capped: false,
+};
+
+const SKETCHES: [Sketch; 6] = [
+    Sketch {
+        name: "Atlas Boots, ahead",
+        domain: "atlasboots.example",
+        plan: Plan::Ahead,
+        per_second: 30_000,
+        flight: 0.85,
+        ..PLAIN
+    },
+    Sketch {
+        name: "Harbour Coffee, as soon as possible",
+        domain: "harbourcoffee.example",
+        plan: Plan::Asap,
+        bid: cpm(4),
+        per_second: 18_000,
+        ..PLAIN
+    },
+    Sketch {
+        name: "Northwind Travel, three times the run",
+        domain: "northwind.example",
+        bid: cpm(6),
+        per_second: 30_000,
+        flight: 3.0,
+        ..PLAIN
+    },
+    Sketch {
+        name: "Pixel Phones, per click",
+        domain: "pixelphones.example",
+        goal: Goal::Clicks,
+        bid: BidModel::Cpc(Micros(45_000)),
+        per_second: 25_000,
+        flight: 1.5,
+        ..PLAIN
+    },
+    Sketch {
+        name: "Sparrow Bank, per sale",
+        domain: "sparrowbank.example",
+        goal: Goal::Conversions,
+        bid: BidModel::Cpa(Micros(400_000)),
+        per_second: 15_000,
+        flight: 1.5,
+        ..PLAIN
+    },
+    Sketch {
+        name: "Peak Gym, segments and a cap",
+        domain: "peakgym.example",
+        plan: Plan::Asap,
+        per_second: 6_000,
+        segments: &["sports", "travel", "health"],
+        capped: true,
+        ..PLAIN
+    },
+];
 
 /// Creates the campaigns in the store; a campaign of an earlier run in the same folder is paused first.
 ///
@@ -132,8 +126,8 @@ pub(super) fn create(
     }
     let mut rng = SplitMix64::new(args.seed);
     let mut campaigns = Vec::new();
-    for sketch in sketches() {
-        campaigns.push(create_one(store, &sketch, (args, now, &mut rng))?);
+    for sketch in &SKETCHES {
+        campaigns.push(create_one(store, sketch, (args, now, &mut rng))?);
     }
     Ok(campaigns)
 }

@@ -25,6 +25,7 @@ fn placed(second: i64, amount: i64) -> PlacedHold {
     PlacedHold {
         key: key(second),
         amount: Micros(amount),
+        bid: Micros(amount),
     }
 }
 
