@@ -76,6 +76,25 @@ fn links_between_documents_lead_somewhere() {
 }
 
 #[test]
+fn promises_are_shown_by_tests_that_exist() {
+    let mut violations = Vec::new();
+    for token in quoted(file("docs/promises.md").text()) {
+        let Some((path, test)) = token.split_once("::") else {
+            continue;
+        };
+        let source = files().iter().find(|file| file.path == path);
+        let is_there = |file: &File| file.text().contains(&format!("fn {test}("));
+        if !source.is_some_and(is_there) {
+            violations.push(token.to_owned());
+        }
+    }
+    require(
+        &violations,
+        "docs/promises.md names tests that are not there: name those that show the promise now",
+    );
+}
+
+#[test]
 fn files_are_small() {
     let large = |file: &&File| {
         let allowed = file.path == "Cargo.lock" || file.path.starts_with("docs/images/");
