@@ -1,6 +1,7 @@
 //! One TOML file and `PACELINE_…` overrides into one checked configuration; errors name key, value and rule.
 
 pub(crate) mod file;
+mod rules;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -134,53 +135,11 @@ impl Config {
     pub(crate) fn check(file: File) -> Result<Self, ConfigError> {
         let fx = rates(&file.rates)?;
         let fee_ppm = (file.bidder.fee_percent * 1e4).round();
-        let within = |ok: bool, key: &str, value: String, must: &str| {
-            if ok {
-                Ok(())
-            } else {
-                Err(rule(key, &value, must))
-            }
-        };
-        within(
-            (0.0..=1e6).contains(&fee_ppm),
-            "bidder.fee_percent",
-            file.bidder.fee_percent.to_string(),
-            "must lie in 0 to 100",
-        )?;
-        within(
-            (1..=256).contains(&file.log.partitions),
-            "log.partitions",
-            file.log.partitions.to_string(),
-            "must lie in 1 to 256",
-        )?;
-        within(
-            (1..=4096).contains(&file.log.segment_mib),
-            "log.segment_mib",
-            file.log.segment_mib.to_string(),
-            "must lie in 1 to 4096",
-        )?;
-        within(
-            !file.region.is_empty() && file.region.len() <= 64,
-            "region",
-            format!("{:?}", file.region),
-            "must have 1 to 64 characters",
-        )?;
-        within(
-            file.updater.publish_every_ms >= 100,
-            "updater.publish_every_ms",
-            file.updater.publish_every_ms.to_string(),
-            "must be at least 100",
-        )?;
-        within(
-            file.updater.pending_max >= 1_000,
-            "updater.pending_max",
-            file.updater.pending_max.to_string(),
-            "must be at least 1000",
-        )?;
+        rules::check(&file)?;
         let bidder = bidder_config(&file, fx, fee_ppm as i64);
         bidder
             .check()
-            .map_err(|error| rule(&format!("bidder.{}", error.key), &error.value, error.rule))?;
+            .map_err(|error| rule(rules::file_key(error.key), &error.value, error.rule))?;
         Ok(Self {
             listen: Listen {
                 console: file.console.listen,
@@ -352,11 +311,15 @@ fn updater_config(file: &file::Updater) -> updater::Config {
 }
 
 fn log_config(file: &file::Log) -> EmbeddedConfig {
-    let mut config = EmbeddedConfig::default();
-    config.partitions = file.partitions;
-    config.segment_bytes = file.segment_mib << 20;
-    config.retention.bids.bytes_max = (file.bids_mib_max > 0).then_some(file.bids_mib_max << 20);
-    config
+    let defaults = EmbeddedConfig::default();
+    let mut retention = defaults.retention;
+    retention.bids.bytes_max = (file.bids_mib_max > 0).then_some(file.bids_mib_max << 20);
+    EmbeddedConfig {
+        partitions: file.partitions,
+        segment_bytes: file.segment_mib << 20,
+        retention,
+        ..defaults
+    }
 }
 
 #[cfg(test)]

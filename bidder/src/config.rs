@@ -188,76 +188,110 @@ impl Config {
     /// # Errors
     /// The first key that breaks its rule.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let rules: [(&'static str, String, bool, &'static str); 10] = [
-            (
+        let rules = self.number_rules().into_iter().chain(self.text_rules());
+        match rules.into_iter().find(|rule| !rule.holds) {
+            Some(Rule {
+                key, value, must, ..
+            }) => Err(ConfigError {
+                key,
+                value,
+                rule: must,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn number_rules(&self) -> [Rule; 6] {
+        let deadline = self.deadline_ms > self.network_margin_ms && self.deadline_ms <= 5_000;
+        let share = (1..=1_000_000).contains(&self.lease_share_ppm);
+        [
+            Rule::new(
                 "cores",
-                self.cores.to_string(),
+                &self.cores,
                 (1..=256).contains(&self.cores),
                 "must be 1 to 256",
             ),
-            (
+            Rule::new(
                 "deadline_ms",
-                self.deadline_ms.to_string(),
-                self.deadline_ms > self.network_margin_ms && self.deadline_ms <= 5_000,
+                &self.deadline_ms,
+                deadline,
                 "must be over the network margin and at most 5000",
             ),
-            (
+            Rule::new(
                 "network_margin_ms",
-                self.network_margin_ms.to_string(),
+                &self.network_margin_ms,
                 self.network_margin_ms >= 0,
                 "must not be negative",
             ),
-            (
+            Rule::new(
                 "in_flight_max",
-                self.in_flight_max.to_string(),
+                &self.in_flight_max,
                 self.in_flight_max > 0,
                 "must be at least 1",
             ),
-            (
-                "public_url",
-                self.public_url.clone(),
-                is_public_url(&self.public_url),
-                "must be an http or https address without a slash at the end",
-            ),
-            (
-                "seat",
-                self.seat.clone(),
-                !self.seat.is_empty(),
-                "must not be empty",
-            ),
-            (
+            Rule::new(
                 "fee_ppm",
-                self.fee_ppm.to_string(),
+                &self.fee_ppm,
                 (0..=10_000_000).contains(&self.fee_ppm),
                 "must be 0 to 10000000",
             ),
-            (
+            Rule::new(
                 "lease_share_ppm",
-                self.lease_share_ppm.to_string(),
-                (1..=1_000_000).contains(&self.lease_share_ppm),
+                &self.lease_share_ppm,
+                share,
                 "must be 1 to 1000000",
             ),
-            (
+        ]
+    }
+
+    fn text_rules(&self) -> [Rule; 4] {
+        let names: Vec<_> = self.exchanges.keys().collect();
+        let shades: Vec<_> = self.exchanges.values().map(|e| e.shade).collect();
+        let shaded = shades.iter().all(|shade| *shade > 0.0 && *shade <= 1.0);
+        [
+            Rule::new(
+                "public_url",
+                &self.public_url,
+                is_public_url(&self.public_url),
+                "must be an http or https address without a slash at the end",
+            ),
+            Rule::new(
+                "seat",
+                &self.seat,
+                !self.seat.is_empty(),
+                "must not be empty",
+            ),
+            Rule::new(
                 "exchanges",
-                format!("{:?}", self.exchanges.keys().collect::<Vec<_>>()),
-                self.exchanges.keys().all(|name| is_exchange_name(name)),
+                &format!("{names:?}"),
+                names.iter().all(|name| is_exchange_name(name)),
                 "names must be 1 to 64 letters, digits, - or _",
             ),
-            (
+            Rule::new(
                 "exchanges.shade",
-                format!(
-                    "{:?}",
-                    self.exchanges.values().map(|e| e.shade).collect::<Vec<_>>()
-                ),
-                self.exchanges
-                    .values()
-                    .all(|e| e.shade > 0.0 && e.shade <= 1.0),
+                &format!("{shades:?}"),
+                shaded,
                 "must be over 0 and at most 1",
             ),
-        ];
-        match rules.into_iter().find(|(_, _, holds, _)| !holds) {
-            Some((key, value, _, rule)) => Err(ConfigError { key, value, rule }),
-            None => Ok(()),
+        ]
+    }
+}
+
+/// One key, whether its rule holds, and the rule in words.
+struct Rule {
+    key: &'static str,
+    value: String,
+    holds: bool,
+    must: &'static str,
+}
+
+impl Rule {
+    fn new(key: &'static str, value: &impl ToString, holds: bool, must: &'static str) -> Self {
+        Self {
+            key,
+            value: value.to_string(),
+            holds,
+            must,
         }
     }
 }

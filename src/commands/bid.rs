@@ -165,6 +165,7 @@ fn explain_line(verdict: &Verdict, currency: &str) -> String {
     };
     let n = &verdict.numbers;
     let numbers = match n.creative {
+        Some(creative) if n.value == domain::Cpm::ZERO => format!("  creative {creative}"),
         Some(creative) => format!(
             "  creative {creative}, pCTR {:.5}, pCVR {:.5}, value {} CPM x multiplier {:.4} -> {} {currency}, \
              shade {:.3}, floor {}, price {}, hold {} micros{}",

@@ -93,7 +93,7 @@ fn refusals_name_the_key_the_value_and_the_rule() {
             &[],
             &["log.partitions", "0", "1 to 256"],
         ),
-        ("[exchange.\"a b\"]\n", &[], &["exchanges", "a b"]),
+        ("[exchange.\"a b\"]\n", &[], &["exchange", "a b"]),
         (
             "[pixel]\npublic_url = \"pixel\"\n",
             &[],

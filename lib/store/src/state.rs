@@ -72,8 +72,8 @@ pub enum Sighting {
 const META_MARKS: &[u8] = b"watermarks";
 const META_OFFSETS: &[u8] = b"offsets";
 const META_NEWEST_DAY: &[u8] = b"newest-day";
-/// Old sightings deleted with each commit, so that no single one is slow.
-const EVICTED_PER_COMMIT: usize = 512;
+/// Old sightings looked at with each commit, beside twice the new ones: no commit is slow, and none is left behind.
+const EVICTED_MIN: usize = 64;
 
 /// A change under way: reads go to the store, writes stay here until `commit`.
 pub struct StateTxn {
@@ -224,7 +224,11 @@ impl StateTxn {
             self.batch
                 .put(Table::Profiles, user.0, codec::encode_profile(&profile));
         }
-        for (key, position) in std::mem::take(&mut self.sightings) {
+        let sightings = std::mem::take(&mut self.sightings);
+        if !sightings.is_empty() {
+            self.evict(EVICTED_MIN.max(2 * sightings.len()))?;
+        }
+        for (key, position) in sightings {
             self.batch.put(Table::Seen, key, position);
         }
         if self.marks_changed {
@@ -240,7 +244,6 @@ impl StateTxn {
                 META_NEWEST_DAY,
                 self.newest_day.to_be_bytes().to_vec(),
             );
-            self.evict()?;
         }
         if self.batch.changes.is_empty() {
             return Ok(());
@@ -249,16 +252,18 @@ impl StateTxn {
     }
 
     /// Deletes the oldest sightings beyond their window, a bounded number at a time.
-    fn evict(&mut self) -> Result<(), StoreError> {
+    fn evict(&mut self, limit: usize) -> Result<(), StoreError> {
         for window in [Window::Day, Window::Month] {
-            let oldest_kept = self.newest_day.saturating_sub(window.days());
-            for (key, _) in
-                self.store
-                    .scan(Table::Seen, &[window.byte()], &[], EVICTED_PER_COMMIT)?
-            {
-                if key < sighting_key(window, oldest_kept, EventId::default()) {
-                    self.batch.delete(Table::Seen, key);
+            let kept = sighting_key(
+                window,
+                self.newest_day.saturating_sub(window.days()),
+                EventId::default(),
+            );
+            for (key, _) in self.store.scan(Table::Seen, &[window.byte()], &[], limit)? {
+                if key >= kept {
+                    break;
                 }
+                self.batch.delete(Table::Seen, key);
             }
         }
         Ok(())
@@ -331,4 +336,51 @@ pub fn account(store: &dyn KeyedStore, campaign: CampaignId) -> Result<Account, 
             .get(Table::Accounts, &campaign.0.to_be_bytes())?
             .as_deref(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::MemoryKeyed;
+
+    const DAY_MS: i64 = 86_400_000;
+
+    fn sight(store: &Arc<dyn KeyedStore>, event: u8, day: i64, offset: u64) -> Sighting {
+        let mut change = StateTxn::begin(store, 0).unwrap();
+        let position = Position {
+            topic: "billing",
+            partition: 0,
+            offset,
+        };
+        let sighting = change.sight(
+            EventId([event; 16]),
+            Window::Day,
+            Timestamp(day * DAY_MS),
+            &position,
+        );
+        change.commit().unwrap();
+        sighting.unwrap()
+    }
+
+    #[test]
+    fn one_position_counts_and_every_other_is_a_repeat() {
+        let store: Arc<dyn KeyedStore> = Arc::new(MemoryKeyed::new());
+        assert_eq!(sight(&store, 1, 10, 5), Sighting::First);
+        assert_eq!(sight(&store, 1, 10, 5), Sighting::Again { late: false });
+        assert_eq!(sight(&store, 1, 10, 6), Sighting::Repeat);
+        assert_eq!(sight(&store, 2, 13, 7), Sighting::First);
+        assert_eq!(sight(&store, 3, 10, 8), Sighting::Stale);
+    }
+
+    #[test]
+    fn sightings_are_forgotten_after_their_window() {
+        let store: Arc<dyn KeyedStore> = Arc::new(MemoryKeyed::new());
+        for day in 0..40 {
+            for event in 0..40 {
+                sight(&store, event, day, u64::from(event));
+            }
+        }
+        let kept = store.scan(Table::Seen, &[], &[], usize::MAX).unwrap().len();
+        assert!(kept <= 40 * 4, "{kept} of 1600");
+    }
 }

@@ -1,0 +1,119 @@
+//! The rules of single values in the configuration file, by the key as it is written there.
+
+use super::file::{Exchange, File};
+use super::{ConfigError, rule};
+
+/// The first value that breaks its rule.
+///
+/// # Errors
+/// Naming key, value and rule.
+pub(super) fn check(file: &File) -> Result<(), ConfigError> {
+    let percent = |value: f64| (0.0..=100.0).contains(&value);
+    let rules: [(&str, String, bool, &str); 8] = [
+        (
+            "region",
+            quoted(&file.region),
+            (1..=64).contains(&file.region.len()),
+            "must have 1 to 64 characters",
+        ),
+        (
+            "bidder.fee_percent",
+            file.bidder.fee_percent.to_string(),
+            percent(file.bidder.fee_percent),
+            "must lie in 0 to 100",
+        ),
+        (
+            "bidder.lease_percent",
+            file.bidder.lease_percent.to_string(),
+            percent(file.bidder.lease_percent) && file.bidder.lease_percent >= 0.001,
+            "must lie in 0.001 to 100",
+        ),
+        (
+            "pixel.cores",
+            file.pixel.cores.to_string(),
+            (1..=256).contains(&file.pixel.cores),
+            "must lie in 1 to 256",
+        ),
+        (
+            "log.partitions",
+            file.log.partitions.to_string(),
+            (1..=256).contains(&file.log.partitions),
+            "must lie in 1 to 256",
+        ),
+        (
+            "log.segment_mib",
+            file.log.segment_mib.to_string(),
+            (1..=4096).contains(&file.log.segment_mib),
+            "must lie in 1 to 4096",
+        ),
+        (
+            "updater.publish_every_ms",
+            file.updater.publish_every_ms.to_string(),
+            file.updater.publish_every_ms >= 100,
+            "must be at least 100",
+        ),
+        (
+            "updater.pending_max",
+            file.updater.pending_max.to_string(),
+            (1_000..=1_000_000).contains(&file.updater.pending_max),
+            "must lie in 1000 to 1000000",
+        ),
+    ];
+    if let Some((key, value, _, must)) = rules.iter().find(|(_, _, holds, _)| !holds) {
+        return Err(rule(key, value, must));
+    }
+    file.exchange
+        .iter()
+        .try_for_each(|(name, exchange)| check_exchange(name, exchange))
+}
+
+fn check_exchange(name: &str, exchange: &Exchange) -> Result<(), ConfigError> {
+    if !(exchange.shade > 0.0 && exchange.shade <= 1.0) {
+        let key = format!("exchange.{name}.shade");
+        return Err(rule(
+            &key,
+            &exchange.shade.to_string(),
+            "must be over 0 and at most 1",
+        ));
+    }
+    let holds = [
+        ("hold_web_s", exchange.hold_web_s),
+        ("hold_app_s", exchange.hold_app_s),
+        ("hold_native_s", exchange.hold_native_s),
+        ("hold_interstitial_s", exchange.hold_interstitial_s),
+    ];
+    match holds
+        .iter()
+        .find(|(_, seconds)| !(1..=86_400).contains(seconds))
+    {
+        Some((key, seconds)) => {
+            let key = format!("exchange.{name}.{key}");
+            Err(rule(
+                &key,
+                &seconds.to_string(),
+                "must lie in 1 to 86400, as notices are taken for a day",
+            ))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The key in the file of a bidder's knob.
+pub(super) fn file_key(knob: &str) -> &str {
+    match knob {
+        "cores" => "bidder.cores",
+        "deadline_ms" => "bidder.deadline_ms",
+        "network_margin_ms" => "bidder.network_margin_ms",
+        "in_flight_max" => "bidder.in_flight_max",
+        "seat" => "bidder.seat",
+        "fee_ppm" => "bidder.fee_percent",
+        "lease_share_ppm" => "bidder.lease_percent",
+        "public_url" => "pixel.public_url",
+        "exchanges" => "exchange",
+        other => other,
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("{text:?}")
+}
