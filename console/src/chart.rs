@@ -5,14 +5,17 @@ use maud::{Markup, html};
 
 use crate::time_text::time_of_day;
 
-const WIDTH: f64 = 560.0;
-const HEIGHT: f64 = 180.0;
-const LEFT: f64 = 52.0;
-const RIGHT: f64 = 10.0;
+// As wide as a chart is on most screens, so that its letters keep the size that the stylesheet gives them.
+const WIDTH: f64 = 380.0;
+const HEIGHT: f64 = 160.0;
+const LEFT: f64 = 44.0;
+const RIGHT: f64 = 8.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 22.0;
 /// Horizontal lines above the base line.
 const STEPS: u32 = 4;
+/// Most decimals beside a line.
+const DECIMALS_MAX: i32 = 6;
 
 /// One line of a chart.
 pub(crate) struct Series<'a> {
@@ -70,7 +73,8 @@ pub(crate) fn lines(title: &str, series: &[Series<'_>]) -> Markup {
         figure.chart {
             figcaption {
                 b { (title) }
-                @for one in series.iter().filter(|one| !one.points.is_empty()) {
+                // One line alone is what the title says.
+                @for one in series.iter().filter(|one| series.len() > 1 && !one.points.is_empty()) {
                     span.key.(one.class) { (one.name) }
                 }
             }
@@ -91,7 +95,7 @@ fn draw(title: &str, series: &[Series<'_>], scale: &Scale) -> Markup {
                 @let value = scale.top * f64::from(step) / f64::from(STEPS);
                 @let y = point(scale.y(value));
                 line.grid x1=(LEFT) x2=(WIDTH - RIGHT) y1=(y) y2=(y) {}
-                text.tick x=(LEFT - 6.0) y=(y) dy="4" text-anchor="end" { (short(value)) }
+                text.tick x=(LEFT - 6.0) y=(y) dy="4" text-anchor="end" { (short(value, scale.top)) }
             }
             @for (at, anchor) in ends {
                 text.tick x=(point(scale.x(at))) y=(HEIGHT - 6.0) text-anchor=(anchor) {
@@ -120,16 +124,24 @@ fn point(value: f64) -> String {
     format!("{value:.1}")
 }
 
-fn short(value: f64) -> String {
-    if value >= 1e6 {
-        format!("{:.1}M", value / 1e6)
-    } else if value >= 1e4 {
-        format!("{:.0}k", value / 1e3)
-    } else if value >= 10.0 || value.fract() == 0.0 {
-        format!("{value:.0}")
-    } else {
-        format!("{value:.2}")
-    }
+/// A value beside its line: all lines of a chart have the same decimals.
+fn short(value: f64, top: f64) -> String {
+    let (unit, sign) = match top {
+        1e6.. => (1e6, "M"),
+        1e4.. => (1e3, "k"),
+        _ => (1.0, ""),
+    };
+    let step = top / unit / f64::from(STEPS);
+    let exact = |decimals: &i32| {
+        let scaled = step * 10_f64.powi(*decimals);
+        (scaled - scaled.round()).abs() < 1e-6 && scaled >= 1.0
+    };
+    let decimals = (0..DECIMALS_MAX).find(exact).unwrap_or(DECIMALS_MAX);
+    format!(
+        "{:.*}{sign}",
+        decimals.unsigned_abs() as usize,
+        value / unit
+    )
 }
 
 #[cfg(test)]
@@ -158,5 +170,20 @@ mod tests {
         assert!(!svg.contains("NaN") && !svg.contains("-0."), "{svg}");
         let empty = lines("Spend", &[]).into_string();
         assert!(empty.contains("Nothing yet"), "{empty}");
+    }
+
+    #[test]
+    fn lines_of_a_chart_have_the_same_decimals() {
+        let beside = |top: f64| [0.0, 0.25, 0.5, 0.75, 1.0].map(|part| short(top * part, top));
+        for (top, texts) in [
+            (4.0, ["0", "1", "2", "3", "4"]),
+            (6.0, ["0.0", "1.5", "3.0", "4.5", "6.0"]),
+            (0.04, ["0.00", "0.01", "0.02", "0.03", "0.04"]),
+            (1000.0, ["0", "250", "500", "750", "1000"]),
+            (20_000.0, ["0k", "5k", "10k", "15k", "20k"]),
+            (1e6, ["0.00M", "0.25M", "0.50M", "0.75M", "1.00M"]),
+        ] {
+            assert_eq!(beside(top), texts);
+        }
     }
 }

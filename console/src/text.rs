@@ -46,6 +46,15 @@ pub(crate) fn units(amount: Micros) -> String {
     format!("{sign}{whole}.{cents}")
 }
 
+/// What one click or the like costs: amounts under 1 keep four decimals, because many cost less than a cent.
+pub(crate) fn price(amount: Micros) -> String {
+    if (0..MICROS_PER_UNIT).contains(&amount.0) {
+        format!("{:.4}", amount.as_decimal())
+    } else {
+        units(amount)
+    }
+}
+
 /// The exact amount for an input: at least two decimals, at most six.
 pub(crate) fn decimal(micros: i64) -> String {
     let sign = if micros < 0 { "-" } else { "" };
@@ -81,6 +90,8 @@ mod tests {
         assert_eq!(count(-100), "-100");
         assert_eq!(units(Micros(1_234_567_890_000)), "1,234,567.89");
         assert_eq!(units(Micros(-1_234_500_000)), "-1,234.50");
+        assert_eq!(price(Micros(5_500)), "0.0055");
+        assert_eq!(price(Micros(1_234_567_890)), "1,234.57");
         assert_eq!(percent(0.0123), "1.23%");
         assert_eq!(percent(0.5), "50.0%");
     }

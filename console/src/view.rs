@@ -304,14 +304,15 @@ fn charts(app: &App, row: &CampaignRow) -> Result<Charts, Problem> {
     };
     let before = app.stored(app.deps.reports.totals(&before))?;
     let before = before.get(&campaign.id).map_or(Micros::ZERO, |c| c.spend);
-    Ok(lines(campaign, &minutes, (from, end), before))
+    Ok(lines(campaign, &minutes, (from, end, app.now()), before))
 }
 
-/// One point a minute, empty minutes included; spend is the sum at the minute's end.
+/// One point a minute, empty minutes included; spend is the sum at the minute's end. The minute that is
+/// not over yet ends now for spend, and counts no events: a part of a minute would look like a fall.
 fn lines(
     campaign: &Campaign,
     minutes: &BTreeMap<Minute, Counters>,
-    (from, end): (Minute, Minute),
+    (from, end, now): (Minute, Minute, Timestamp),
     before: Micros,
 ) -> Charts {
     let mut charts = Charts::default();
@@ -320,17 +321,21 @@ fn lines(
     for minute in (from.0..=end.0).map(Minute) {
         let counters = minutes.get(&minute).copied().unwrap_or_default();
         spent += counters.spend;
-        let (at, until) = (minute.start(), Minute(minute.0 + 1).start());
+        let (at, over) = (minute.start(), Minute(minute.0 + 1).start());
+        let until = over.min(now);
         charts.spend.push((until.0, spent.as_decimal()));
         if let Some(planned) = planned(campaign, at) {
             charts.plan.push((at.0, planned.as_decimal()));
         }
-        charts.impressions.push((at.0, counters.impressions as f64));
-        charts.clicks.push((at.0, counters.clicks as f64));
+        // A campaign's first minute is shown all the same: it is all there is.
+        if over <= now || charts.clicks.is_empty() {
+            charts.impressions.push((at.0, counters.impressions as f64));
+            charts.clicks.push((at.0, counters.clicks as f64));
+        }
     }
-    if let Some(planned) = planned(campaign, Minute(end.0 + 1).start()) {
-        let at = Minute(end.0 + 1).start().0;
-        charts.plan.push((at, planned.as_decimal()));
+    let until = Minute(end.0 + 1).start().min(now);
+    if let Some(planned) = planned(campaign, until) {
+        charts.plan.push((until.0, planned.as_decimal()));
     }
     charts
 }
@@ -381,13 +386,12 @@ mod tests {
             ..Counters::default()
         };
         let minutes = BTreeMap::from([(Minute(11), spend(3)), (Minute(13), spend(4))]);
-        let span = (Minute(11), Minute(13));
-        let charts = lines(
-            &campaign(Plan::Even),
-            &minutes,
-            span,
-            Micros::from_units(10),
-        );
+        let begin = (campaign(Plan::Even), Micros::from_units(10));
+        let lines = |now: Timestamp| {
+            let span = (Minute(11), Minute(13), now);
+            lines(&begin.0, &minutes, span, begin.1)
+        };
+        let charts = lines(Minute(14).start());
         let spent: Vec<_> = charts
             .spend
             .iter()
@@ -397,5 +401,11 @@ mod tests {
         let impressions: Vec<_> = charts.impressions.iter().map(|(_, n)| *n as i64).collect();
         assert_eq!(impressions, [3, 0, 4]);
         assert_eq!(charts.plan.len(), 4);
+        let now = Minute(13).start().plus_ms(20_000);
+        let charts = lines(now);
+        assert_eq!(charts.spend.last(), Some(&(now.0, 17.0)));
+        assert_eq!(charts.plan.last().map(|point| point.0), Some(now.0));
+        let impressions: Vec<_> = charts.impressions.iter().map(|(_, n)| *n as i64).collect();
+        assert_eq!(impressions, [3, 0]);
     }
 }

@@ -17,7 +17,7 @@ use crate::forms::{self, FormView};
 use crate::problem::Problem;
 use crate::session::Identity;
 use crate::state::App;
-use crate::text::{count, money, percent, units};
+use crate::text::{count, money, percent, price, units};
 use crate::time_text;
 use crate::view::{self, CampaignView, LineItemRow};
 
@@ -86,7 +86,7 @@ fn guide(view: &CampaignView) -> Markup {
 pub(crate) fn numbers(view: &CampaignView) -> Markup {
     let row = &view.row;
     let counters = &row.counters;
-    let ecpc = counters.ecpc().map_or("–".to_owned(), units);
+    let ecpc = counters.ecpc().map_or("–".to_owned(), price);
     html! {
         p { (layout::delivery(row.delivery)) " " @if let Some(advice) = row.delivery.advice() { (advice) } }
         (money_line(view))

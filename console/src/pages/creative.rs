@@ -19,6 +19,9 @@ use crate::problem::Problem;
 use crate::session::Identity;
 use crate::state::App;
 
+/// Ads are drawn without the margin that a browser gives a document.
+const NO_MARGIN: &str = "<style>body{margin:0}</style>";
+
 /// Shows a creative.
 pub(crate) async fn show(
     identity: Identity,
@@ -65,7 +68,7 @@ fn preview(creative: &Creative) -> Markup {
                 html! { img src=(url) width=(width) height=(height) alt=(creative.name); }
             }
             BannerMarkup::Html { html: fragment } => html! {
-                iframe.preview sandbox="" srcdoc=(fragment) width=(width) height=(height) title="Preview" referrerpolicy="no-referrer" {}
+                iframe.preview sandbox="" srcdoc={ (NO_MARGIN) (fragment) } width=(width) height=(height) title="Preview" referrerpolicy="no-referrer" {}
                 p.hint { "Scripts do not run in the preview." }
             },
         },
@@ -104,11 +107,15 @@ fn declared(creative: &Creative) -> Markup {
         dl {
             div { dt { "Landing page" } dd.cut { (creative.click_url) } }
             div { dt { "Domain" } dd { (creative.adomain) } }
-            div { dt { "Categories" } dd { (creative.categories.join(", ")) } }
-            div { dt { "Attributes" } dd { (attributes.join(", ")) } }
-            div { dt { "Language" } dd { (creative.language.as_deref().unwrap_or("–")) } }
+            div { dt { "Categories" } dd { (or_dash(&creative.categories.join(", "))) } }
+            div { dt { "Attributes" } dd { (or_dash(&attributes.join(", "))) } }
+            div { dt { "Language" } dd { (or_dash(creative.language.as_deref().unwrap_or_default())) } }
         }
     }
+}
+
+fn or_dash(text: &str) -> &str {
+    if text.is_empty() { "–" } else { text }
 }
 
 /// The form for a new creative of the format in the query.

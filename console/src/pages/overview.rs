@@ -8,7 +8,7 @@ use super::layout::{self, next_step};
 use crate::problem::Problem;
 use crate::session::Identity;
 use crate::state::App;
-use crate::text::{count, money, percent, units};
+use crate::text::{count, money, percent, price, units};
 use crate::view::{self, CampaignRow, OverviewView};
 
 /// Shows the overview.
@@ -131,7 +131,7 @@ fn line(row: &CampaignRow, with_advertiser: bool) -> Markup {
             td.num { (count(counters.clicks)) }
             td.num { (percent(counters.ctr())) }
             td.num { (percent(counters.win_rate())) }
-            td.num { (counters.ecpc().map_or("–".to_owned(), units)) }
+            td.num { (counters.ecpc().map_or("–".to_owned(), price)) }
         }
     }
 }

@@ -42,6 +42,8 @@ fn draw(identity: &Identity, errors: &[FieldError]) -> Markup {
     };
     let inputs = html! {
         (view.summary())
+        // Password managers look for it.
+        input type="text" value=(identity.user.email) autocomplete="username" readonly hidden;
         (secret("old_password", "Password now", "current-password"))
         (secret("new_password", "New password", "new-password"))
     };

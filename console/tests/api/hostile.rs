@@ -71,7 +71,7 @@ async fn hostile_text_stays_text() {
     }
     let preview = world.get("/creatives/1", ANN).await.body;
     assert!(
-        preview.contains("sandbox=\"\" srcdoc=\"&quot;"),
+        preview.contains("sandbox=\"\" srcdoc=\"&lt;style&gt;body{margin:0}&lt;/style&gt;&quot;"),
         "{preview}"
     );
     let reply = world
