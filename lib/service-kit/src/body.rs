@@ -7,7 +7,11 @@ use bytes::Bytes;
 use flate2::bufread::GzDecoder;
 use http_body_util::BodyExt;
 use hyper::body::Body;
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderMap};
+
+/// Most bytes over the limit that are taken and thrown away before the refusal: a client that sends its whole body
+/// before it reads would otherwise see a broken connection instead of the answer.
+const DISCARDED_BYTES_MAX: usize = 16 << 20;
 
 /// Why a body was not read; the caller maps it to a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -74,7 +78,7 @@ impl BodyReader {
     /// Reads the whole body and unpacks it if it is gzip. Gives the buffer mutably: parsers work in place.
     ///
     /// # Errors
-    /// One of `BodyError`; a declared length over the limit is refused before a byte is read.
+    /// One of `BodyError`; what is declared to be over the limit is never kept.
     pub async fn read<B>(
         &mut self,
         headers: &HeaderMap,
@@ -87,6 +91,16 @@ impl BodyReader {
         let packed = is_gzip(headers)?;
         let declared = declared_length(headers);
         if declared.is_some_and(|bytes| bytes > limits.bytes_max as u64) {
+            let waits_for_leave = headers.contains_key(EXPECT);
+            let endless = declared.is_some_and(|bytes| bytes > DISCARDED_BYTES_MAX as u64);
+            if !waits_for_leave && !endless {
+                let none = BodyLimits {
+                    bytes_max: 0,
+                    ..limits
+                };
+                // However the rest ends, the answer is the same.
+                read_bounded(body, none, &mut self.raw).await.ok();
+            }
             return Err(BodyError::TooLarge);
         }
         read_bounded(body, limits, &mut self.raw).await?;
@@ -131,7 +145,8 @@ fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Reads `body` into `into`, which is emptied first.
+/// Reads `body` into `into`, which is emptied first. What comes after the limit is read and thrown away, up to a
+/// limit of its own.
 ///
 /// # Errors
 /// `Timeout`, `TooLarge` or `Broken`.
@@ -145,17 +160,26 @@ where
 {
     into.clear();
     let whole = async {
+        let mut discarded = 0;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| BodyError::Broken)?;
             let Ok(data) = frame.into_data() else {
                 continue;
             };
-            if into.len() + data.len() > limits.bytes_max {
-                return Err(BodyError::TooLarge);
+            if discarded == 0 && into.len() + data.len() <= limits.bytes_max {
+                into.extend_from_slice(&data);
+                continue;
             }
-            into.extend_from_slice(&data);
+            discarded += data.len();
+            if discarded > DISCARDED_BYTES_MAX {
+                break;
+            }
         }
-        Ok(())
+        if discarded == 0 {
+            Ok(())
+        } else {
+            Err(BodyError::TooLarge)
+        }
     };
     match tokio::time::timeout(limits.timeout, whole).await {
         Ok(read) => read,

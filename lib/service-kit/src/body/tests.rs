@@ -117,7 +117,7 @@ async fn nothing_passes_the_limit() {
 }
 
 #[tokio::test]
-async fn declared_length_and_encoding_are_judged_before_reading() {
+async fn declared_length_and_encoding_are_judged_whatever_comes() {
     let mut reader = BodyReader::new();
     let long = headers(&[("content-length", "1001")]);
     assert_eq!(
@@ -134,6 +134,48 @@ async fn declared_length_and_encoding_are_judged_before_reading() {
             Err(BodyError::Encoding),
             "{encoding}"
         );
+    }
+}
+
+/// A body without end that counts what is taken of it.
+struct Endless<'a>(&'a mut usize);
+
+impl Body for Endless<'_> {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        *self.0 += 1 << 16;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[0; 1 << 16])))))
+    }
+}
+
+#[tokio::test]
+async fn what_is_over_the_limit_is_taken_but_not_kept() {
+    const FEW: std::ops::RangeInclusive<usize> =
+        DISCARDED_BYTES_MAX..=DISCARDED_BYTES_MAX + (2 << 16);
+    let cases = [
+        (headers(&[]), FEW),
+        (headers(&[("content-length", "5000000")]), FEW),
+        (headers(&[("content-length", "99000000")]), 0..=0),
+        (
+            headers(&[("content-length", "5000000"), ("expect", "100-continue")]),
+            0..=0,
+        ),
+    ];
+    for (headers, expected) in cases {
+        let (mut reader, mut taken) = (BodyReader::new(), 0);
+        let limits = BodyLimits {
+            timeout: Duration::from_secs(30),
+            ..LIMITS
+        };
+        let read = reader.read(&headers, Endless(&mut taken), limits).await;
+        assert_eq!(read.map(|read| read.len()), Err(BodyError::TooLarge));
+        assert!(expected.contains(&taken), "{headers:?}: {taken}");
+        assert!(reader.raw.capacity() <= LIMITS.bytes_max, "{headers:?}");
     }
 }
 
