@@ -4,8 +4,11 @@ use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
+use domain::Clock;
+use domain::time::SystemClock;
 use event_log::LogError;
 use event_log::embedded::EmbeddedLog;
 use event_log::lock::FolderLock;
@@ -71,19 +74,7 @@ impl Node {
                 data.display()
             )
         })?;
-        let lock = match FolderLock::acquire(data, describe) {
-            Ok(lock) => lock,
-            Err(LogError::Held { folder, holder }) => {
-                bail!(
-                    "the data folder {folder} is in use by another process ({holder}): stop it, or choose another folder with --data DIR"
-                )
-            }
-            Err(error) => {
-                return Err(error).with_context(|| {
-                    format!("the data folder {} cannot be written: change its owner, or choose another with --data DIR", data.display())
-                });
-            }
-        };
+        let lock = acquire(data, describe)?;
         let open = |what: &str| format!("{what} in {}", data.display());
         let log = EmbeddedLog::open(&log_folder(data), config.log.clone(), describe)
             .with_context(|| open("event log"))?;
@@ -102,6 +93,44 @@ impl Node {
             _lock: lock,
         })
     }
+}
+
+/// How long a command that holds the folder for a moment, such as `verify`, is waited for.
+const PATIENCE_US: u64 = 30_000_000;
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(100);
+/// What a server says of itself and a command does not.
+const SERVER_MARK: &str = "admin ";
+
+/// Locks the folder. Commands end soon and are waited for; a server is not.
+fn acquire(data: &Path, describe: &str) -> anyhow::Result<FolderLock> {
+    let clock = SystemClock::new();
+    loop {
+        let folder = data.display();
+        match FolderLock::acquire(data, describe) {
+            Ok(lock) => return Ok(lock),
+            Err(LogError::Held { holder, .. })
+                if !holder.contains(SERVER_MARK) && clock.monotonic_us() < PATIENCE_US =>
+            {
+                std::thread::sleep(PAUSE);
+            }
+            Err(error @ LogError::Held { .. }) => {
+                return Err(error).with_context(|| {
+                    format!("the data folder {folder} is in use: stop the other process, or choose another folder with --data DIR")
+                });
+            }
+            Err(error) => {
+                return Err(error).with_context(|| {
+                    format!("the data folder {folder} cannot be written: change its owner, or choose another with --data DIR")
+                });
+            }
+        }
+    }
+}
+
+/// Whether a server holds the folder, and what it says of itself.
+pub(crate) fn server_of(data: &Path) -> Option<String> {
+    FolderLock::holder(data).filter(|holder| holder.contains(SERVER_MARK))
 }
 
 const SECRET_BYTES: usize = 64;

@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use event_log::lock::FolderLock;
-
 use crate::cli::ServeArgs;
 use crate::config::Config;
+use crate::node::server_of;
 use crate::runtime::{ALL_PARTS, Addresses, Running, Sockets};
 
 /// Runs until SIGTERM or Ctrl-C.
@@ -23,7 +22,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         &args.only
     };
     // A folder in use explains a taken port better than the port does.
-    if let Some(holder) = FolderLock::holder(&config.data) {
+    if let Some(holder) = server_of(&config.data) {
         anyhow::bail!(
             "the data folder {} is in use by another process ({holder}): stop it, or choose another folder with --data DIR",
             config.data.display()

@@ -14,12 +14,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use domain::EventId;
+use event_log::LogError;
 use event_log::embedded::open_read_only;
-use event_log::lock::FolderLock;
 use serde::Serialize;
 
 use crate::cli::VerifyArgs;
-use crate::node::log_folder;
+use crate::node::{log_folder, server_of};
 pub(crate) use recount::Totals;
 
 /// The result, as printed with `--json`.
@@ -92,9 +92,15 @@ pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// As `run`.
 pub(crate) fn verify(data: &Path, acks: &BTreeSet<EventId>) -> anyhow::Result<Verdict> {
-    let totals = match FolderLock::holder(data) {
-        Some(holder) => live::totals(data, &holder)?,
-        None => recount::catch_up(data)?,
+    let totals = loop {
+        if let Some(holder) = server_of(data) {
+            break live::totals(data, &holder)?;
+        }
+        match recount::catch_up(data) {
+            // A server started between the two looks.
+            Err(error) if error.is::<LogError>() && server_of(data).is_some() => {}
+            totals => break totals?,
+        }
     };
     judge(data, &totals, acks)
 }

@@ -58,7 +58,7 @@ async fn wait_for_totals(data: &Path, holder: &str) -> anyhow::Result<Totals> {
             Err(_) => refused += 1,
         }
         tokio::time::sleep(PAUSE).await;
-        if let Some(now) = event_log::lock::FolderLock::holder(data) {
+        if let Some(now) = crate::node::server_of(data) {
             holder = now;
         }
     }
