@@ -1,6 +1,6 @@
 //! The story of one hit, start to end: what it is, whether it counts, which event it becomes, what is answered.
 
-use domain::limits::{FIELD_BYTES_MAX, PIXEL_URL_BYTES_MAX};
+use domain::limits::{FIELD_BYTES_MAX, NOTICE_AGE_MS_MAX, PIXEL_URL_BYTES_MAX};
 use domain::{EventId, Micros, Timestamp};
 use event_log::{Record, Topic};
 use prost::Message;
@@ -11,7 +11,7 @@ use proto::token::{Purpose, TokenKeys};
 
 use crate::dedupe::Seen;
 use crate::landing;
-use crate::price::{self, Price};
+use crate::price::{self, Price, PriceKeys, Told};
 use crate::query::{parameter, truncate};
 use crate::verify::{self, HitKind, Reject};
 
@@ -118,6 +118,7 @@ pub struct Decision {
 pub struct PixelCore {
     keys: TokenKeys,
     region: String,
+    price_keys: PriceKeys,
     seen: Seen,
 }
 
@@ -127,8 +128,15 @@ impl PixelCore {
         Self {
             keys,
             region: region.to_owned(),
+            price_keys: PriceKeys::new(),
             seen: Seen::new(seen_ids_max),
         }
+    }
+
+    /// Believes only sealed prices of the exchanges that have keys here.
+    #[must_use]
+    pub fn with_price_keys(self, price_keys: PriceKeys) -> Self {
+        Self { price_keys, ..self }
     }
 
     /// Decides one hit.
@@ -184,6 +192,18 @@ impl PixelCore {
         Ok((Answer::Redirect(target), reference))
     }
 
+    fn told_price(&self, kind: HitKind, query: &str, reference: &BidRef) -> Option<Price> {
+        if !matches!(kind, HitKind::Win | HitKind::Billing) {
+            return None;
+        }
+        let told = Told {
+            price: &parameter(query, "p").unwrap_or_default(),
+            currency: &parameter(query, "c").unwrap_or_default(),
+        };
+        let keys = self.price_keys.get(&reference.exchange);
+        Some(Price::read(told, reference, keys))
+    }
+
     fn offer(&self, kind: HitKind, query: &str, reference: BidRef, now: Timestamp) -> Verdict {
         let id = event::event_id(reference.id(), kind.id_kind(), &discriminator(kind, query));
         if self.seen.contains(id) {
@@ -194,8 +214,8 @@ impl PixelCore {
         } else {
             (Topic::UserEvents, event::user_partition_key(&reference))
         };
-        let price = told_price(kind, query, &reference);
-        let happened = happening(kind, query, reference, price);
+        let price = self.told_price(kind, query, &reference);
+        let happened = happening(kind, query, (reference, price), now);
         Verdict::Append(Box::new(Offer {
             id,
             topic,
@@ -240,15 +260,35 @@ fn discriminator(kind: HitKind, query: &str) -> Vec<u8> {
     bytes
 }
 
-fn told_price(kind: HitKind, query: &str, reference: &BidRef) -> Option<Price> {
-    let has_price = matches!(kind, HitKind::Win | HitKind::Billing);
-    has_price.then(|| {
-        let text = parameter(query, "p").unwrap_or_default();
-        Price::parse(&text, reference.price())
-    })
+/// The impressions that a purchase turned out to be (`${AUCTION_MULTIPLIER}`), never more than were bid on; those
+/// where the exchange does not say. A started impression counts whole, as it did when the bid was made.
+fn confirmed_quantity(query: &str, reference: &BidRef) -> i32 {
+    let told = parameter(query, "q").and_then(|text| price::parse_decimal(&text));
+    match told {
+        Some(told) if told > 0.0 && told < f64::from(reference.quantity) => told.ceil() as i32,
+        _ => reference.quantity,
+    }
 }
 
-fn happening(kind: HitKind, query: &str, reference: BidRef, price: Option<Price>) -> Kind {
+/// When the exchange says that the impression was shown; 0 where it says nothing that can be true.
+fn shown_at_ms(query: &str, now: Timestamp) -> i64 {
+    let told = parameter(query, "ts").and_then(|text| text.trim().parse().ok());
+    let told = told.filter(|at_ms| {
+        let age_ms = now.since(Timestamp(*at_ms));
+        (-verify::FUTURE_MS_MAX..=NOTICE_AGE_MS_MAX).contains(&age_ms)
+    });
+    told.unwrap_or(0)
+}
+
+fn happening(
+    kind: HitKind,
+    query: &str,
+    (mut reference, price): (BidRef, Option<Price>),
+    now: Timestamp,
+) -> Kind {
+    if kind == HitKind::Billing {
+        reference.quantity = confirmed_quantity(query, &reference);
+    }
     let r#ref = Some(reference);
     let price = price.unwrap_or(Price::Missing);
     let price_cpm_micros = price.cpm().0.0;
@@ -256,11 +296,13 @@ fn happening(kind: HitKind, query: &str, reference: BidRef, price: Option<Price>
         HitKind::Win => Kind::Win(Win {
             r#ref,
             price_cpm_micros,
+            min_to_win_cpm_micros: amount(query, "m", MIN_TO_WIN_UNITS_MAX).0,
         }),
         HitKind::Billing => Kind::Billing(Billing {
             r#ref,
             price_cpm_micros,
             price_missing: price.is_missing(),
+            impression_at_ms: shown_at_ms(query, now),
         }),
         HitKind::Loss => Kind::Loss(Loss {
             r#ref,

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use service_kit::ServerLimits;
 
+use crate::price::PriceKeys;
+
 /// What can be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PixelConfig {
@@ -19,6 +21,8 @@ pub struct PixelConfig {
     pub notice_deadline: Duration,
     /// How long a click waits for the log before it is redirected all the same.
     pub click_deadline: Duration,
+    /// Exchanges that seal the prices in their notices: only what these keys verify is believed of them.
+    pub price_keys: PriceKeys,
 }
 
 impl Default for PixelConfig {
@@ -30,6 +34,7 @@ impl Default for PixelConfig {
             seen_ids_max: 1 << 20,
             notice_deadline: Duration::from_secs(2),
             click_deadline: Duration::from_millis(300),
+            price_keys: PriceKeys::new(),
         }
     }
 }

@@ -24,6 +24,7 @@ use service_kit::{ServeError, Server, ServerOptions, Shutdown, run_cores};
 
 pub use collect::{Answer, Decision, Hit, Method, Offer, PixelCore, Verdict};
 pub use config::{ConfigError, PixelConfig};
+pub use price::PriceKeys;
 pub use verify::{HitKind, Reject};
 
 /// Operators read of a failing log once in ten seconds; the metrics count each case.
@@ -49,7 +50,9 @@ impl Pixel {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
         config.check()?;
-        let core = Arc::new(PixelCore::new(keys, &config.region, config.seen_ids_max));
+        let core = PixelCore::new(keys, &config.region, config.seen_ids_max)
+            .with_price_keys(config.price_keys.clone());
+        let core = Arc::new(core);
         Ok(Self {
             config,
             core,

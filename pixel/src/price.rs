@@ -1,6 +1,26 @@
-//! The clearing price as exchanges tell it: a number, nothing, or a macro that was never filled in.
+//! The clearing price as exchanges tell it: a number, sealed, nothing, or a macro that was never filled in.
 
-use domain::{Cpm, Micros};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use domain::limits::NOTICE_AGE_MS_MAX;
+use domain::{Cpm, Currency, Micros, Timestamp};
+use proto::event::BidRef;
+use proto::price::{SealedPriceKeys, open};
+
+use crate::verify::FUTURE_MS_MAX;
+
+/// The keys of exchanges that seal their prices, by the exchange's name.
+pub type PriceKeys = BTreeMap<String, SealedPriceKeys>;
+
+/// A notice's decoded parameters about money; empty where it has none.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    /// `${AUCTION_PRICE}` or the exchange's own macro.
+    pub price: &'a str,
+    /// `${AUCTION_CURRENCY}`.
+    pub currency: &'a str,
+}
 
 /// What a price parameter says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,19 +31,44 @@ pub enum Price {
     Capped(Cpm),
     /// Empty, `AUDIT`, an unexpanded macro, negative, or no number: nothing may be booked on it.
     Missing,
+    /// The exchange seals its prices, and this one does not verify: forged, replayed or not sealed.
+    Unverified,
+    /// In another currency than the bid's: no number of ours.
+    OtherCurrency,
 }
 
 impl Price {
-    /// Reads the decoded parameter of a bid made at `bid`.
-    pub fn parse(text: &str, bid: Cpm) -> Self {
+    /// Reads what a notice tells of `bid`'s price. With `keys` only a price sealed by them counts.
+    pub fn read(told: Told<'_>, bid: &BidRef, keys: Option<&SealedPriceKeys>) -> Self {
+        let text = told.price.trim();
+        let currency = Currency::parse(told.currency.trim());
+        if currency.is_some_and(|currency| currency != bid.bid_currency()) {
+            return Self::OtherCurrency;
+        }
+        match keys {
+            None => Self::parse(text, bid.price()),
+            Some(_) if says_nothing(text) => Self::Missing,
+            Some(keys) => open(keys, text, &sealing_times(bid)).map_or(Self::Unverified, |price| {
+                Self::at_most(price, bid.price().max(Cpm::ZERO))
+            }),
+        }
+    }
+
+    /// Reads the decoded plain parameter of a bid made at `bid`.
+    fn parse(text: &str, bid: Cpm) -> Self {
         let bid = bid.max(Cpm::ZERO);
         let Some(decimal) = parse_decimal(text) else {
             return Self::Missing;
         };
-        match Cpm::from_decimal(decimal) {
-            Some(price) if price <= bid => Self::Told(price),
-            // Also what is too large to count in micros is above the bid.
-            _ => Self::Capped(bid),
+        // Also what is too large to count in micros is above the bid.
+        Cpm::from_decimal(decimal).map_or(Self::Capped(bid), |price| Self::at_most(price, bid))
+    }
+
+    fn at_most(price: Cpm, bid: Cpm) -> Self {
+        if price <= bid {
+            Self::Told(price)
+        } else {
+            Self::Capped(bid)
         }
     }
 
@@ -31,13 +76,13 @@ impl Price {
     pub fn cpm(self) -> Cpm {
         match self {
             Self::Told(price) | Self::Capped(price) => price,
-            Self::Missing => Cpm::ZERO,
+            Self::Missing | Self::Unverified | Self::OtherCurrency => Cpm::ZERO,
         }
     }
 
-    /// Whether there was none.
+    /// Whether there was none that could be believed.
     pub fn is_missing(self) -> bool {
-        self == Self::Missing
+        !matches!(self, Self::Told(_) | Self::Capped(_))
     }
 
     /// The metric label.
@@ -46,8 +91,21 @@ impl Price {
             Self::Told(_) => "told",
             Self::Capped(_) => "capped",
             Self::Missing => "missing",
+            Self::Unverified => "unverified",
+            Self::OtherCurrency => "other_currency",
         }
     }
+}
+
+/// A macro without a value, not replaced, or of an audit.
+fn says_nothing(text: &str) -> bool {
+    text.is_empty() || text == "AUDIT" || text.starts_with("${") || text.starts_with("%%")
+}
+
+/// When a bid's price can have been sealed: after the bid and while its notices are taken, give or take clocks.
+fn sealing_times(bid: &BidRef) -> RangeInclusive<Timestamp> {
+    let at = |ms: i64| Timestamp(bid.bid_at_ms.saturating_add(ms));
+    at(-FUTURE_MS_MAX)..=at(NOTICE_AGE_MS_MAX + FUTURE_MS_MAX)
 }
 
 /// A decimal amount that is not negative, in micros; `None` when it is none or above `units_max`.
@@ -56,7 +114,8 @@ pub fn parse_amount(text: &str, units_max: i64) -> Option<Micros> {
     (amount <= Micros::from_units(units_max)).then_some(amount)
 }
 
-fn parse_decimal(text: &str) -> Option<f64> {
+/// A finite decimal that is not negative.
+pub(crate) fn parse_decimal(text: &str) -> Option<f64> {
     let decimal: f64 = text.trim().parse().ok()?;
     // The sign of -0.0 counts: an exchange that sends it means something else than a price.
     (decimal.is_finite() && decimal.is_sign_positive()).then_some(decimal)
@@ -94,6 +153,28 @@ mod tests {
             assert_eq!(Price::parse(text, bid), expected, "{text}");
         }
         assert_eq!(Price::parse("1", Cpm(Micros(-5))).cpm(), Cpm::ZERO);
+    }
+
+    #[test]
+    fn a_price_in_another_currency_is_no_price() {
+        let bid = BidRef {
+            price_cpm_micros: 2_500_000,
+            currency: "EUR".into(),
+            ..BidRef::default()
+        };
+        let cases = [
+            ("", false),
+            ("EUR", false),
+            ("eur", false),
+            ("AUDIT", false),
+            ("${AUCTION_CURRENCY}", false),
+            ("USD", true),
+        ];
+        for (currency, missing) in cases {
+            let price = "1";
+            let read = Price::read(Told { price, currency }, &bid, None);
+            assert_eq!(read.is_missing(), missing, "{currency}");
+        }
     }
 
     #[test]

@@ -6,14 +6,21 @@ mod support;
 use domain::limits::{PIXEL_URL_BYTES_MAX, TOKEN_CHARS_MAX};
 use domain::random::SplitMix64;
 use event_log::Topic;
-use pixel::{Answer, Hit, Method, PixelCore, Reject, Verdict};
+use pixel::{Answer, Hit, Method, PixelCore, PriceKeys, Reject, Verdict};
 use proto::event::{BidRef, Kind, campaign_partition_key, user_partition_key};
+use proto::price::SealedPriceKeys;
 use proto::token::{Purpose, TokenKeys};
 use serde_json::{Value, json};
 use support::{NOW, bid, keys};
 
 fn core() -> PixelCore {
+    let (encryption, integrity) = (
+        "sIxwz7yw62yrfoLGt12lIHKuYrK_S5kLuApI2BQe7Ac=",
+        "v3fsVcMBMMHYzRhi7SpM0sdqwzvAxM6KPTu9OtVod5I=",
+    );
+    let sealing = SealedPriceKeys::parse(encryption, integrity).unwrap();
     PixelCore::new(keys(), "test", 1 << 12)
+        .with_price_keys(PriceKeys::from([("sealing".to_owned(), sealing)]))
 }
 
 /// The bid a case is about: the usual one with the case's changes.
@@ -31,6 +38,12 @@ fn case_bid(case: &Value) -> BidRef {
     }
     if changes["user"] == json!(false) {
         bid.user.clear();
+    }
+    if let Some(quantity) = changes["quantity"].as_i64() {
+        bid.quantity = i32::try_from(quantity).unwrap();
+    }
+    if let Some(exchange) = changes["exchange"].as_str() {
+        bid.exchange = exchange.to_owned();
     }
     bid.test = changes["test"] == json!(true);
     bid
@@ -98,13 +111,17 @@ fn show_answer(answer: &Answer) -> String {
 
 fn show_kind(kind: &Kind) -> Value {
     match kind {
-        Kind::Win(win) => json!({"kind": "win", "price_cpm_micros": win.price_cpm_micros}),
+        Kind::Win(win) => json!({
+            "kind": "win", "price_cpm_micros": win.price_cpm_micros,
+            "min_to_win_cpm_micros": win.min_to_win_cpm_micros,
+        }),
         Kind::Loss(loss) => json!({
             "kind": "loss", "reason": loss.reason, "min_to_win_cpm_micros": loss.min_to_win_cpm_micros,
         }),
         Kind::Billing(billing) => json!({
             "kind": "billing", "price_cpm_micros": billing.price_cpm_micros,
-            "price_missing": billing.price_missing,
+            "price_missing": billing.price_missing, "impression_at_ms": billing.impression_at_ms,
+            "quantity": billing.r#ref.as_ref().map(|bid| bid.quantity),
         }),
         Kind::Impression(_) => json!({"kind": "impression"}),
         Kind::View(_) => json!({"kind": "view"}),
@@ -164,6 +181,8 @@ fn check_offer(
     let reference = offer.event.bid_ref().unwrap();
     let without_landing = BidRef {
         landing: String::new(),
+        // What a billing notice confirms is a case's own business.
+        quantity: reference.quantity,
         ..bid.clone()
     };
     assert_eq!(reference, &without_landing, "{description}");
@@ -190,6 +209,11 @@ fn check_file(text: &str) -> usize {
 #[test]
 fn notices() {
     assert!(check_file(include_str!("../fixtures/notices.json")) > 20);
+}
+
+#[test]
+fn prices() {
+    assert!(check_file(include_str!("../fixtures/prices.json")) > 20);
 }
 
 #[test]

@@ -213,7 +213,13 @@ fn nothing_uncounted_and_nothing_foreign_carries_an_event() {
         ("GET /view".to_owned(), "200"),
         (format!("PUT /bill?t={notice}&p=1"), "405"),
         ("GET /nothing".to_owned(), "404"),
-        (format!("GET /imp?t={event}&x={}", "y".repeat(domain::limits::PIXEL_URL_BYTES_MAX)), "414"),
+        (
+            format!(
+                "GET /imp?t={event}&x={}",
+                "y".repeat(domain::limits::PIXEL_URL_BYTES_MAX)
+            ),
+            "414",
+        ),
     ];
     for (line, status) in cases {
         let answered = running.ask(&line);

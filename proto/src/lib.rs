@@ -5,5 +5,6 @@
 pub mod catalogue;
 pub mod event;
 pub mod openrtb;
+pub mod price;
 pub mod state;
 pub mod token;

@@ -132,6 +132,7 @@ fn append_random(world: &World, rng: &mut SplitMix64, expected: &mut Expected) {
                     r#ref: Some(bid),
                     price_cpm_micros: price,
                     price_missing: false,
+                    ..Billing::default()
                 };
                 world.append(Topic::Billing, id, Kind::Billing(billing));
             }
@@ -140,6 +141,7 @@ fn append_random(world: &World, rng: &mut SplitMix64, expected: &mut Expected) {
                 let win = Win {
                     r#ref: Some(bid.clone()),
                     price_cpm_micros: 1_000_000,
+                    ..Win::default()
                 };
                 world.append(Topic::Billing, id(IdKind::Win), Kind::Win(win));
             }
