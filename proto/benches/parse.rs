@@ -9,6 +9,10 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use proto::openrtb::parse;
+use proto::openrtb::protobuf::Decoded;
+
+#[path = "../tests/support/twin.rs"]
+mod twin;
 
 /// A request of the size that real exchanges send.
 const REQUEST: &[u8] = include_bytes!("../fixtures/openrtb/typical.json");
@@ -19,14 +23,27 @@ fn main() {
     } else {
         100
     };
-    let compact: serde_json::Value = serde_json::from_slice(REQUEST).expect("a fixture");
-    let compact = compact["request"].to_string().into_bytes();
+    let typical: serde_json::Value = serde_json::from_slice(REQUEST).expect("a fixture");
+    let typical = &typical["request"];
+    let compact = typical.to_string().into_bytes();
     let mut body = compact.clone();
-    let started = Instant::now();
-    for _ in 0..rounds {
+    report("parse JSON", compact.len(), rounds, || {
         body.copy_from_slice(&compact);
         black_box(parse(black_box(&mut body)).expect("a fixture"));
+    });
+    let message = twin::Schema::read().translate(typical);
+    let bytes = twin::encode(&message.expect("a fixture of the standard's types"));
+    report("parse protobuf", bytes.len(), rounds, || {
+        let decoded = Decoded::decode(black_box(&bytes)).expect("a fixture");
+        black_box(decoded.request().expect("a fixture"));
+    });
+}
+
+fn report(name: &str, bytes: usize, rounds: u32, mut work: impl FnMut()) {
+    let started = Instant::now();
+    for _ in 0..rounds {
+        work();
     }
     let each_us = started.elapsed().as_secs_f64() * 1e6 / f64::from(rounds);
-    println!("parse {} bytes: {each_us:.2} us", compact.len());
+    println!("{name} {bytes} bytes: {each_us:.2} us");
 }

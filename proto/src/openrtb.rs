@@ -1,4 +1,4 @@
-//! OpenRTB 2.x: the request parsed leniently and borrowed, the response written into a reused buffer.
+//! OpenRTB 2.x in JSON and protobuf: the request parsed leniently and borrowed, the response written into a reused buffer.
 //!
 //! One rule for odd input: a field of another type than the specification's is absent, a key met
 //! twice takes its last value. What protects people or money is stricter: an unreadable privacy
@@ -7,11 +7,13 @@
 
 pub mod device;
 pub mod floor;
+pub mod format;
 pub mod imp;
 pub mod inventory;
 mod json;
 pub mod markup;
 pub mod native;
+pub mod protobuf;
 pub mod regs;
 pub mod request;
 pub mod response;
@@ -21,6 +23,7 @@ pub mod user;
 
 pub use device::{ClientHints, Device, Geo};
 pub use floor::{Amount, DurationFloor, Floor};
+pub use format::Format;
 pub use imp::{Deal, Imp, Pmp};
 pub use inventory::{App, Dooh, Publisher, Site};
 pub use native::{AssetKind, EventTracker, NativeAsset, NativeRequest, NativeSlot, NativeSource};

@@ -46,8 +46,12 @@ impl Amount {
         if value.is_null() || value.string() == Some("") {
             return None;
         }
-        let price = value.number().and_then(at_least);
-        Some(price.map_or(Self::Unreadable, Self::Of))
+        Some(value.number().map_or(Self::Unreadable, Self::stated))
+    }
+
+    /// What the number `price` says.
+    pub(super) fn stated(price: f64) -> Self {
+        at_least(price).map_or(Self::Unreadable, Self::Of)
     }
 
     /// In `currency`.
@@ -76,18 +80,29 @@ pub(super) struct FloorFields {
 
 impl FloorFields {
     pub(super) fn read_amount(&mut self, value: Json<'_, '_>) {
-        let met = Amount::read(value);
-        self.amount = match (self.amount, met) {
-            (Some(_), Some(_)) => Some(Amount::Unreadable),
-            (before, met) => met.or(before),
-        };
+        if let Some(met) = Amount::read(value) {
+            self.meet_amount(met);
+        }
+    }
+
+    /// Takes over a floor; a second one makes it unreadable.
+    pub(super) fn meet_amount(&mut self, met: Amount) {
+        self.amount = Some(match self.amount {
+            Some(_) => Amount::Unreadable,
+            None => met,
+        });
     }
 
     pub(super) fn read_currency(&mut self, value: Json<'_, '_>) {
         if value.is_null() || value.string() == Some("") {
             return;
         }
-        let met = value.string().and_then(|code| Currency::parse(code.trim()));
+        self.meet_currency(value.string().unwrap_or("?"));
+    }
+
+    /// Takes over a currency code; one that differs from those before makes it unreadable.
+    pub(super) fn meet_currency(&mut self, code: &str) {
+        let met = Currency::parse(code.trim());
         self.currency = Some(match self.currency {
             Some(before) if before != met => None,
             _ => met,

@@ -140,10 +140,12 @@ fn multiplier(qty: Json<'_, '_>) -> Option<f64> {
         .last();
     match stated {
         None => Some(1.0),
-        Some((_, value)) => value
-            .number()
-            .filter(|multiplier| *multiplier > 0.0 && *multiplier <= MULTIPLIER_MAX),
+        Some((_, value)) => value.number().and_then(sane_multiplier),
     }
+}
+
+pub(super) fn sane_multiplier(multiplier: f64) -> Option<f64> {
+    (multiplier > 0.0 && multiplier <= MULTIPLIER_MAX).then_some(multiplier)
 }
 
 impl<'a> Pmp<'a> {

@@ -148,7 +148,14 @@ impl<'a> Dooh<'a> {
 const LABELS_MAX: usize = 128;
 
 fn add_new<'a>(list: &mut Vec<Text<'a>>, value: Json<'_, 'a>) {
-    for text in value.texts() {
+    add_new_texts(list, value.texts());
+}
+
+pub(super) fn add_new_texts<'a>(
+    list: &mut Vec<Text<'a>>,
+    texts: impl IntoIterator<Item = Text<'a>>,
+) {
+    for text in texts {
         if list.len() < LABELS_MAX && !list.contains(&text) {
             list.push(text);
         }

@@ -133,7 +133,7 @@ impl<'t, 'a> Json<'t, 'a> {
             [Node::Static(StaticNode::I64(number))] => *number as f64,
             [Node::Static(StaticNode::U64(number))] => *number as f64,
             [Node::Static(StaticNode::F64(number))] => *number,
-            [Node::String(text)] => text.trim().parse().ok()?,
+            [Node::String(text)] => return text_number(text),
             _ => return None,
         };
         number.is_finite().then_some(number)
@@ -144,10 +144,7 @@ impl<'t, 'a> Json<'t, 'a> {
         match self.0 {
             [Node::Static(StaticNode::I64(number))] => Some(*number),
             [Node::Static(StaticNode::U64(number))] => i64::try_from(*number).ok(),
-            _ => self
-                .number()
-                .filter(|number| number.abs() < EXACT_FLOAT_MAX)
-                .map(|number| number as i64),
+            _ => self.number().and_then(whole),
         }
     }
 
@@ -164,8 +161,7 @@ impl<'t, 'a> Json<'t, 'a> {
     pub(super) fn flag(self) -> Option<bool> {
         match self.0 {
             [Node::Static(StaticNode::Bool(flag))] => Some(*flag),
-            [Node::String(text)] if text.eq_ignore_ascii_case("true") => Some(true),
-            [Node::String(text)] if text.eq_ignore_ascii_case("false") => Some(false),
+            [Node::String(text)] => text_flag(text),
             _ => self.number().map(|number| number != 0.0),
         }
     }
@@ -184,12 +180,7 @@ impl<'t, 'a> Json<'t, 'a> {
             return self.items().filter_map(Json::text).collect();
         }
         match self.string() {
-            Some(list) => list
-                .split(',')
-                .map(str::trim)
-                .filter(|text| !text.is_empty())
-                .map(Cow::Borrowed)
-                .collect(),
+            Some(list) => split_texts(list).collect(),
             None => self.text().into_iter().collect(),
         }
     }
@@ -207,6 +198,31 @@ impl<'t, 'a> Json<'t, 'a> {
             None => self.u32().into_iter().collect(),
         }
     }
+}
+
+/// The texts between commas.
+pub(super) fn split_texts(list: &str) -> impl Iterator<Item = Text<'_>> {
+    let texts = list.split(',').map(str::trim);
+    texts.filter(|text| !text.is_empty()).map(Cow::Borrowed)
+}
+
+/// A flag in a string.
+pub(super) fn text_flag(text: &str) -> Option<bool> {
+    match text {
+        _ if text.eq_ignore_ascii_case("true") => Some(true),
+        _ if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => text_number(text).map(|number| number != 0.0),
+    }
+}
+
+fn text_number(text: &str) -> Option<f64> {
+    let number: f64 = text.trim().parse().ok()?;
+    number.is_finite().then_some(number)
+}
+
+/// A whole number in a float; a fraction is cut off.
+pub(super) fn whole(number: f64) -> Option<i64> {
+    (number.abs() < EXACT_FLOAT_MAX).then_some(number as i64)
 }
 
 /// The pairs of an object in their order, duplicates included.

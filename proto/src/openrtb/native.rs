@@ -6,7 +6,7 @@ use super::json::{Json, with_root};
 use super::{RequestError, Text};
 
 /// Most assets read of one native request; layouts have under ten.
-const ASSETS_MAX: usize = 64;
+pub(super) const ASSETS_MAX: usize = 64;
 
 /// A slot for a native ad.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -163,14 +163,18 @@ impl NativeRequest {
                 _ => {}
             }
         }
-        let version = version.as_deref().or(slot_version);
-        request.wrapped = match version {
-            Some(version) => matches!(version, "1" | "0") || version.starts_with("1.0"),
-            None => inner.is_some(),
-        };
-        let default = if request.wrapped { "1.0" } else { "1.2" };
-        request.version = version.map_or(default, answer_version).to_owned();
+        request.follow(version.as_deref().or(slot_version), inner.is_some());
         Some(request)
+    }
+
+    /// Takes the form of the answer from the version asked for, else from that of the request.
+    pub(super) fn follow(&mut self, version: Option<&str>, wrapped: bool) {
+        self.wrapped = match version {
+            Some(version) => matches!(version, "1" | "0") || version.starts_with("1.0"),
+            None => wrapped,
+        };
+        let default = if self.wrapped { "1.0" } else { "1.2" };
+        self.version = version.map_or(default, answer_version).to_owned();
     }
 }
 

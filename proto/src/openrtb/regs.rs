@@ -29,15 +29,21 @@ impl<'a> Signal<'a> {
         }
     }
 
-    pub(super) fn merge(&mut self, value: Json<'_, 'a>) {
-        let met = Self::read(value);
+    pub(super) fn merge(&mut self, met: Self) {
         self.merge_with(met, |_, _| Self::Unreadable);
     }
 
-    fn read(value: Json<'_, 'a>) -> Self {
+    /// The signal in `text`.
+    pub(super) fn stated(text: &'a str) -> Self {
+        match text {
+            "" => Self::Absent,
+            _ => Self::Text(Cow::Borrowed(text)),
+        }
+    }
+
+    pub(super) fn read(value: Json<'_, 'a>) -> Self {
         match value.string() {
-            Some("") => Self::Absent,
-            Some(text) => Self::Text(Cow::Borrowed(text)),
+            Some(text) => Self::stated(text),
             None if value.is_null() => Self::Absent,
             None => Self::Unreadable,
         }
@@ -96,11 +102,8 @@ impl<'a> Regs<'a> {
             "coppa" => self.coppa |= value.privacy_flag().unwrap_or(false),
             "gdpr" => self.gdpr = self.gdpr.max(value.privacy_flag()),
             "gpc" => self.gpc |= value.privacy_flag().unwrap_or(false),
-            "us_privacy" => {
-                let met = Signal::read(value);
-                self.us_privacy.merge_with(met, stricter_us_privacy);
-            }
-            "gpp" => self.gpp.merge(value),
+            "us_privacy" => self.merge_us_privacy(Signal::read(value)),
+            "gpp" => self.gpp.merge(Signal::read(value)),
             "gpp_sid" => self.read_gpp_sid(value),
             _ => {}
         }
@@ -114,6 +117,14 @@ impl<'a> Regs<'a> {
             self.gpp = Signal::Unreadable;
             return;
         };
+        self.add_sections(sections);
+    }
+
+    pub(super) fn merge_us_privacy(&mut self, met: Signal<'a>) {
+        self.us_privacy.merge_with(met, stricter_us_privacy);
+    }
+
+    pub(super) fn add_sections(&mut self, sections: impl IntoIterator<Item = i32>) {
         for section in sections {
             match self.gpp_sid.binary_search(&section) {
                 Ok(_) => {}

@@ -24,7 +24,16 @@ pub enum RequestError {
         /// About where.
         at_byte: usize,
     },
-    /// JSON, but without a field that OpenRTB requires.
+    /// Not protobuf, not the message, or not UTF-8.
+    #[error("malformed protobuf")]
+    MalformedProtobuf,
+    /// More protobuf messages inside than any real request has.
+    #[error("more than {max} messages inside")]
+    TooManyMessages {
+        /// How many are read.
+        max: usize,
+    },
+    /// Readable, but without a field that OpenRTB requires.
     #[error("required field {field} is missing")]
     Invalid {
         /// Which one.
@@ -121,10 +130,15 @@ impl<'a> BidRequest<'a> {
             request.read_object(key, value);
             request.read_rule(key, value);
         }
+        request.checked()
+    }
+
+    /// Refuses a request that cannot be answered.
+    pub(super) fn checked(self) -> Result<Self, RequestError> {
         match () {
-            () if request.id.is_empty() => Err(RequestError::Invalid { field: "id" }),
-            () if request.imps.is_empty() => Err(RequestError::Invalid { field: "imp" }),
-            () => Ok(request),
+            () if self.id.is_empty() => Err(RequestError::Invalid { field: "id" }),
+            () if self.imps.is_empty() => Err(RequestError::Invalid { field: "imp" }),
+            () => Ok(self),
         }
     }
 
@@ -144,12 +158,12 @@ impl<'a> BidRequest<'a> {
             "source" => {
                 let ext = value.get("ext").and_then(|ext| ext.get("schain"));
                 for schain in value.get("schain").into_iter().chain(ext) {
-                    SupplyChain::merge(&mut self.schain, schain);
+                    SupplyChain::merge(&mut self.schain, SupplyChain::read(schain));
                 }
             }
             "ext" => {
                 if let Some(schain) = value.get("schain") {
-                    SupplyChain::merge(&mut self.schain, schain);
+                    SupplyChain::merge(&mut self.schain, SupplyChain::read(schain));
                 }
             }
             _ => {}

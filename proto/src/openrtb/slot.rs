@@ -115,9 +115,7 @@ impl<'a> BannerSlot<'a> {
                 _ => {}
             }
         }
-        if banner.sizes.is_empty() && banner.flex.is_empty() {
-            banner.sizes.extend(size(width, height));
-        }
+        banner.or_size(width, height);
         Some(banner)
     }
 
@@ -126,19 +124,33 @@ impl<'a> BannerSlot<'a> {
         self.flex.clear();
         for format in formats.items().take(SIZES_MAX) {
             let field = |key| format.get(key).and_then(Json::u32);
-            match (
-                size(field("w"), field("h")),
-                field("wratio"),
-                field("hratio"),
-            ) {
-                (Some(size), ..) => self.sizes.push(size),
-                (None, Some(wratio @ 1..), Some(hratio @ 1..)) => self.flex.push(FlexSize {
-                    wratio,
-                    hratio,
-                    wmin: field("wmin").unwrap_or(0),
-                }),
-                _ => {}
-            }
+            let sides = (field("w"), field("h"));
+            self.add_format(sides, (field("wratio"), field("hratio")), field("wmin"));
+        }
+    }
+
+    /// Adds a size, or else a ratio.
+    pub(super) fn add_format(
+        &mut self,
+        (w, h): (Option<u32>, Option<u32>),
+        ratio: (Option<u32>, Option<u32>),
+        wmin: Option<u32>,
+    ) {
+        match (size(w, h), ratio) {
+            (Some(size), _) => self.sizes.push(size),
+            (None, (Some(wratio @ 1..), Some(hratio @ 1..))) => self.flex.push(FlexSize {
+                wratio,
+                hratio,
+                wmin: wmin.unwrap_or(0),
+            }),
+            _ => {}
+        }
+    }
+
+    /// The single size counts where no format does.
+    pub(super) fn or_size(&mut self, width: Option<u32>, height: Option<u32>) {
+        if self.sizes.is_empty() && self.flex.is_empty() {
+            self.sizes.extend(size(width, height));
         }
     }
 

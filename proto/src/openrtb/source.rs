@@ -32,17 +32,15 @@ pub struct SupplyChainNode<'a> {
 }
 
 impl<'a> SupplyChain<'a> {
-    pub(super) fn merge(known: &mut Option<Self>, value: Json<'_, 'a>) {
-        let Some(met) = Self::read(value) else {
-            return;
-        };
-        match known {
-            None => *known = Some(met),
-            Some(chain) => chain.complete &= met.complete && chain.nodes == met.nodes,
+    pub(super) fn merge(known: &mut Option<Self>, met: Option<Self>) {
+        match (known, met) {
+            (_, None) => {}
+            (known @ None, met) => *known = met,
+            (Some(chain), Some(met)) => chain.complete &= met.complete && chain.nodes == met.nodes,
         }
     }
 
-    fn read(value: Json<'_, 'a>) -> Option<Self> {
+    pub(super) fn read(value: Json<'_, 'a>) -> Option<Self> {
         let mut chain = Self::default();
         for (key, value) in value.object()? {
             match key {

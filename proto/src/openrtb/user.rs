@@ -85,15 +85,20 @@ impl<'a> User<'a> {
     /// The fields that 2.5 had under `ext`.
     fn read_signal(&mut self, key: &str, value: Json<'_, 'a>) {
         match key {
-            "consent" => self.consent.merge(value),
+            "consent" => self.consent.merge(Signal::read(value)),
             "eids" => {
-                for eid in value.items().filter_map(Eid::read) {
-                    if self.eids.len() < EIDS_MAX && !self.eids.contains(&eid) {
-                        self.eids.push(eid);
-                    }
-                }
+                value
+                    .items()
+                    .filter_map(Eid::read)
+                    .for_each(|eid| self.add_eid(eid));
             }
             _ => {}
+        }
+    }
+
+    pub(super) fn add_eid(&mut self, eid: Eid<'a>) {
+        if self.eids.len() < EIDS_MAX && !self.eids.contains(&eid) {
+            self.eids.push(eid);
         }
     }
 

@@ -1,0 +1,234 @@
+//! Who offers, who watches, who resold and which law holds, read from the request message.
+
+use super::read::{natural, text, texts};
+use super::wire;
+use crate::openrtb::inventory::add_new_texts;
+use crate::openrtb::json::{split_texts, text_flag};
+use crate::openrtb::{
+    App, ClientHints, Device, Dooh, Eid, Geo, Publisher, Regs, Signal, Site, SupplyChain,
+    SupplyChainNode, Text, Uid, User, UserData,
+};
+
+impl<'a> Publisher<'a> {
+    fn from_wire(message: Option<&'a wire::Publisher>) -> Self {
+        message.map_or_else(Self::default, |message| Self {
+            id: text(&message.id),
+            name: text(&message.name),
+            domain: text(&message.domain),
+        })
+    }
+}
+
+impl<'a> Site<'a> {
+    pub(super) fn from_wire(message: &'a wire::Site) -> Self {
+        Self {
+            id: text(&message.id),
+            name: text(&message.name),
+            domain: text(&message.domain),
+            page: text(&message.page),
+            referrer: text(&message.r#ref),
+            cat: labels([&message.cat, &message.sectioncat, &message.pagecat]),
+            keywords: keywords(&message.keywords, &message.kwarray),
+            publisher: Publisher::from_wire(message.publisher.as_ref()),
+        }
+    }
+}
+
+impl<'a> App<'a> {
+    pub(super) fn from_wire(message: &'a wire::App) -> Self {
+        Self {
+            id: text(&message.id),
+            name: text(&message.name),
+            bundle: text(&message.bundle),
+            domain: text(&message.domain),
+            storeurl: text(&message.storeurl),
+            cat: labels([&message.cat, &message.sectioncat, &message.pagecat]),
+            keywords: keywords(&message.keywords, &message.kwarray),
+            publisher: Publisher::from_wire(message.publisher.as_ref()),
+        }
+    }
+}
+
+impl<'a> Dooh<'a> {
+    pub(super) fn from_wire(message: &'a wire::Dooh) -> Self {
+        Self {
+            id: text(&message.id),
+            name: text(&message.name),
+            domain: text(&message.domain),
+            venuetype: texts(&message.venuetype),
+            publisher: Publisher::from_wire(message.publisher.as_ref()),
+        }
+    }
+}
+
+fn labels<'a>(lists: [&'a Vec<String>; 3]) -> Vec<Text<'a>> {
+    let mut labels = Vec::new();
+    for list in lists {
+        add_new_texts(&mut labels, texts(list));
+    }
+    labels
+}
+
+fn keywords<'a>(list: &'a Option<String>, array: &'a [String]) -> Vec<Text<'a>> {
+    let mut keywords = Vec::new();
+    add_new_texts(
+        &mut keywords,
+        split_texts(list.as_deref().unwrap_or_default()),
+    );
+    add_new_texts(&mut keywords, texts(array));
+    keywords
+}
+
+impl<'a> Device<'a> {
+    pub(super) fn from_wire(message: &'a wire::Device) -> Self {
+        Self {
+            ua: text(&message.ua),
+            sua: message.sua.as_ref().map(ClientHints::from_wire),
+            ip: text(&message.ip),
+            ipv6: text(&message.ipv6),
+            geo: message.geo.as_ref().map(Geo::from_wire).unwrap_or_default(),
+            devicetype: message.devicetype.and_then(natural),
+            make: text(&message.make),
+            model: text(&message.model),
+            os: text(&message.os),
+            osv: text(&message.osv),
+            language: text(&message.language).or(text(&message.langb)),
+            ifa: text(&message.ifa),
+            lmt: message.lmt.contains(&true),
+            dnt: message.dnt.contains(&true),
+            carrier: text(&message.carrier),
+            connectiontype: message.connectiontype.and_then(natural),
+            w: message.w.and_then(natural),
+            h: message.h.and_then(natural),
+        }
+    }
+}
+
+impl<'a> ClientHints<'a> {
+    fn from_wire(message: &'a wire::UserAgent) -> Self {
+        let platform = message.platform.as_ref();
+        let versions = platform.map(|platform| texts(&platform.version));
+        let brands = message.browsers.iter().filter_map(|b| text(&b.brand));
+        Self {
+            platform: platform.and_then(|platform| text(&platform.brand)),
+            platform_version: versions.and_then(|versions| versions.into_iter().next()),
+            browsers: brands.collect(),
+            mobile: message.mobile,
+            model: text(&message.model),
+        }
+    }
+}
+
+impl<'a> Geo<'a> {
+    fn from_wire(message: &'a wire::Geo) -> Self {
+        Self {
+            country: text(&message.country),
+            region: text(&message.region),
+            metro: text(&message.metro),
+            city: text(&message.city),
+            zip: text(&message.zip),
+            lat: message.lat.filter(|degrees| degrees.is_finite()),
+            lon: message.lon.filter(|degrees| degrees.is_finite()),
+        }
+    }
+}
+
+impl<'a> User<'a> {
+    pub(super) fn from_wire(message: &'a wire::User) -> Self {
+        let mut user = Self {
+            id: text(&message.id),
+            buyeruid: text(&message.buyeruid),
+            yob: message.yob.and_then(natural),
+            gender: text(&message.gender),
+            keywords: split_texts(message.keywords.as_deref().unwrap_or_default()).collect(),
+            geo: message.geo.as_ref().map(Geo::from_wire).unwrap_or_default(),
+            data: message.data.iter().map(UserData::from_wire).collect(),
+            consent: Signal::Absent,
+            eids: Vec::new(),
+        };
+        user.keywords.extend(texts(&message.kwarray));
+        let (consents, eids) = match &message.ext {
+            Some(ext) => (ext.consent.as_slice(), ext.eids.as_slice()),
+            None => (&[][..], &[][..]),
+        };
+        for consent in message.consent.iter().chain(consents) {
+            user.consent.merge(Signal::stated(consent));
+        }
+        for eid in message.eids.iter().chain(eids).filter_map(Eid::from_wire) {
+            user.add_eid(eid);
+        }
+        user
+    }
+}
+
+impl<'a> UserData<'a> {
+    fn from_wire(message: &'a wire::Data) -> Self {
+        let segments = message.segment.iter();
+        Self {
+            id: text(&message.id),
+            name: text(&message.name),
+            segtax: None, // the protobuf form has no place for it
+            segments: segments.filter_map(|segment| text(&segment.id)).collect(),
+        }
+    }
+}
+
+impl<'a> Eid<'a> {
+    fn from_wire(message: &'a wire::Eid) -> Option<Self> {
+        let uids = message.uids.iter().filter_map(|uid| {
+            Some(Uid {
+                id: text(&uid.id)?,
+                atype: uid.atype.and_then(natural),
+            })
+        });
+        let eid = Self {
+            source: text(&message.source)?,
+            uids: uids.collect(),
+        };
+        (!message.uids.is_empty()).then_some(eid)
+    }
+}
+
+impl<'a> Regs<'a> {
+    pub(super) fn from_wire(message: &'a wire::Regs) -> Self {
+        let mut regs = Self {
+            coppa: message.coppa.contains(&true),
+            gdpr: message.gdpr.iter().copied().max(),
+            ..Self::default()
+        };
+        for text in &message.us_privacy {
+            regs.merge_us_privacy(Signal::stated(text));
+        }
+        for text in &message.gpp {
+            regs.gpp.merge(Signal::stated(text));
+        }
+        regs.add_sections(message.gpp_sid.iter().copied());
+        if let Some(ext) = &message.ext {
+            regs.gdpr = regs.gdpr.max(ext.gdpr.iter().copied().max());
+            for text in &ext.us_privacy {
+                regs.merge_us_privacy(Signal::stated(text));
+            }
+            let mut signals = ext.gpc.iter().filter(|signal| !signal.is_empty());
+            regs.gpc = signals.any(|signal| text_flag(signal).unwrap_or(true));
+        }
+        regs
+    }
+}
+
+impl<'a> SupplyChain<'a> {
+    pub(super) fn from_wire(message: &'a wire::SupplyChain) -> Self {
+        let nodes = message.nodes.iter().map(|node| SupplyChainNode {
+            asi: text(&node.asi),
+            sid: text(&node.sid),
+            hp: node.hp,
+            rid: text(&node.rid),
+            name: text(&node.name),
+            domain: text(&node.domain),
+        });
+        Self {
+            complete: message.complete.unwrap_or(false),
+            ver: text(&message.ver),
+            nodes: nodes.collect(),
+        }
+    }
+}
