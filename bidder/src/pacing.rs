@@ -41,6 +41,8 @@ pub struct Controller {
     left: Micros,
     hold_ms_max: i64,
     share_ppm: i64,
+    /// What bids hold of their full cost now.
+    hold_ratio: f64,
 }
 
 impl Controller {
@@ -54,6 +56,7 @@ impl Controller {
             left: campaign.budget,
             hold_ms_max: hold_ms,
             share_ppm,
+            hold_ratio: 1.0,
         }
     }
 
@@ -70,7 +73,8 @@ impl Controller {
             left: self.left,
         };
         let multiplier = self.pacer.step(now, tick);
-        money.steer(multiplier, self.ratio.for_holds());
+        self.hold_ratio = self.ratio.for_holds();
+        money.steer(multiplier, self.hold_ratio);
     }
 
     /// What to ask of the store: `tally` holds what was placed since it last granted something.
@@ -104,6 +108,8 @@ impl Controller {
             share_ppm: self.share_ppm,
             full_bid,
             hold_ms_max: self.hold_ms_max,
+            // Rounded down, so that the store never thinks bids hold more than they do.
+            ratio_ppm: (self.hold_ratio * 1e6) as i64,
         }
     }
 

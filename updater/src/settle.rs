@@ -40,6 +40,7 @@ pub fn settlement(reference: &BidRef, charge: &Charge, at: Timestamp) -> Settlem
         key: HoldKey::of(&reference.exchange, reference.hold_ms, reference.bid_at()),
         bid_at: reference.bid_at(),
         hold: Micros(reference.hold_micros),
+        full: self::charge(reference, reference.price()).billed(),
         media: charge.media,
         billed: charge.billed(),
         at,

@@ -3,6 +3,8 @@
 //! The invariant: leases + holds are only ever given out of what is left, so that money cannot be bid twice.
 //! A hold ends when its bid is billed or lost, or when the exchange's watermark has passed the bid's hold time;
 //! a notice after that is `late`, and a win whose billing never came is `unbilled`.
+//! Holds at expected cost are given only while everything open could be won at its full price and still fit into
+//! what is left; after that bids hold their full cost, and what is open counts with its full cost too.
 //! Buckets are signed: a notice may come before the bidder has reported the hold it settles. The bidder's lease
 //! still contains that hold then, so the sum is right at every moment.
 
@@ -69,6 +71,8 @@ pub struct Bucket {
     pub bid: Micros,
     /// What was billed of them.
     pub cost: Micros,
+    /// The part of `bid` that is neither billed nor lost.
+    pub open: Micros,
 }
 
 /// What bids of released buckets came to; the past fades.
@@ -89,6 +93,16 @@ pub struct Lease {
     pub expires_at: Timestamp,
     /// The longest hold time its bids may have had.
     pub hold_ms: i64,
+    /// What its bids hold of their full cost, in millionths.
+    pub ratio_ppm: i64,
+}
+
+impl Lease {
+    /// The full cost of the bids that it allows.
+    fn worth(&self) -> Micros {
+        self.amount
+            .mul_div(1_000_000, self.ratio_ppm.clamp(1, 1_000_000))
+    }
 }
 
 /// A campaign's money.
@@ -154,6 +168,8 @@ pub struct LeaseRequest {
     pub full_bid: Micros,
     /// The longest hold time that its bids can have, in milliseconds.
     pub hold_ms_max: i64,
+    /// What its bids hold of their full cost while expected cost is enough, in millionths.
+    pub ratio_ppm: i64,
 }
 
 /// What a bidder gets.
@@ -188,6 +204,8 @@ pub struct Settlement {
     pub bid_at: Timestamp,
     /// What the bid held.
     pub hold: Micros,
+    /// What it would have cost at its own price.
+    pub full: Micros,
     /// Media cost.
     pub media: Micros,
     /// Media cost and fee: what the budget counts.
@@ -200,7 +218,8 @@ impl Account {
     /// What is neither spent nor beyond the day's limit; may be negative after late notices.
     pub fn left(&self, limits: &BudgetLimits, now: Timestamp) -> Micros {
         let total = limits.budget - self.spent;
-        let today = if self.day == now.day() {
+        // A clock that stands before the newest notice does not get a second day.
+        let today = if self.day >= now.day() {
             self.day_spent
         } else {
             Micros::ZERO
@@ -222,6 +241,13 @@ impl Account {
         let held: Micros = self.holds.values().map(|bucket| bucket.held).sum();
         let leased: Micros = self.leases.values().map(|lease| lease.amount).sum();
         (held + leased).at_least_zero()
+    }
+
+    /// What it would cost if everything open and everything leased were won at its own price.
+    fn worst(&self) -> Micros {
+        let open: Micros = self.holds.values().map(|bucket| bucket.open).sum();
+        let leased: Micros = self.leases.values().map(Lease::worth).sum();
+        (open + leased).at_least_zero()
     }
 
     /// Books a billing notice. Returns whether it was late.
@@ -260,7 +286,9 @@ impl Account {
     fn settle_hold(&mut self, notice: &Settlement, marks: &Watermarks) -> bool {
         let late = marks.passed(&notice.key.exchange, notice.key.deadline());
         if !late {
-            self.bucket(&notice.key).held -= notice.hold;
+            let bucket = self.bucket(&notice.key);
+            bucket.held -= notice.hold;
+            bucket.open -= notice.full;
         }
         late
     }
@@ -292,7 +320,6 @@ impl Account {
     /// Releases what the watermarks have passed and turns lapsed leases into holds.
     pub fn advance(&mut self, marks: &Watermarks, now: Timestamp) {
         self.lapse_leases(now);
-        let before = self.holds.len();
         let mut released = Bucket::default();
         self.holds.retain(|key, bucket| {
             let keep = !marks.passed(&key.exchange, key.deadline());
@@ -304,7 +331,7 @@ impl Account {
             keep
         });
         self.unbilled += released.won;
-        if self.holds.len() < before {
+        if released.bid > Micros::ZERO {
             self.probed = Micros::ZERO;
             self.resolved.add(released.bid, released.cost);
         }
@@ -321,7 +348,9 @@ impl Account {
         for (bidder, lease) in lapsed {
             self.leases.remove(&bidder);
             let key = HoldKey::of(ANY_EXCHANGE, lease.hold_ms, lease.expires_at);
-            self.bucket(&key).held += lease.amount;
+            let bucket = self.bucket(&key);
+            bucket.held += lease.amount;
+            bucket.open += lease.worth();
             self.drop_if_empty(&key);
         }
     }
@@ -341,13 +370,14 @@ impl Account {
             let bucket = self.bucket(&placed.key);
             bucket.held += placed.amount;
             bucket.bid += placed.bid;
+            bucket.open += placed.bid;
             amount = (amount - placed.amount).at_least_zero();
             self.drop_if_empty(&placed.key);
         }
         self.leases.remove(&request.bidder);
         self.advance(marks, now);
         let left = self.left(limits, now);
-        let others = self.exposed();
+        let others = self.others(left, amount, request.ratio_ppm);
         let target = request
             .wanted
             .max(request.full_bid)
@@ -357,23 +387,46 @@ impl Account {
         if amount + added < request.full_bid && left >= request.full_bid {
             added += self.probe(limits, request.full_bid, amount + added, now);
         }
-        let lease = Lease {
+        let mut lease = Lease {
             amount: amount + added,
             expires_at: now.plus_ms(LEASE_MS_MAX),
             hold_ms: request.hold_ms_max,
+            ratio_ppm: request.ratio_ppm,
         };
         self.leases.insert(request.bidder, lease);
-        let exposed = self.exposed();
+        let full_holds = self.is_tight(left);
+        if full_holds {
+            lease.ratio_ppm = 1_000_000;
+            self.leases.insert(request.bidder, lease);
+        }
         Grant {
             added,
             lapsed: known.is_none(),
-            full_holds: left <= Micros(exposed.0.saturating_mul(EXPECTED_HOLD_MARGIN)),
+            full_holds,
             expires_at: lease.expires_at,
             left,
             left_total: limits.budget - self.spent,
             spent: self.spent,
-            exposed,
+            exposed: self.exposed(),
             resolved: self.resolved,
+        }
+    }
+
+    /// Whether expected cost is no longer enough.
+    fn is_tight(&self, left: Micros) -> bool {
+        left <= Micros(self.exposed().0.saturating_mul(EXPECTED_HOLD_MARGIN))
+            || left <= self.worst()
+    }
+
+    /// What everybody else's bids and leases take of what is left, while the asking bidder has `own`.
+    fn others(&self, left: Micros, own: Micros, ratio_ppm: i64) -> Micros {
+        let own_worth = own.mul_div(1_000_000, ratio_ppm.clamp(1, 1_000_000));
+        let (held, worst) = (self.exposed(), self.worst());
+        let margin = Micros((held + own).0.saturating_mul(EXPECTED_HOLD_MARGIN));
+        if left <= margin || left <= worst + own_worth {
+            held.max(worst)
+        } else {
+            held
         }
     }
 

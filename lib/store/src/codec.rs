@@ -71,6 +71,7 @@ pub(crate) fn account(bytes: Option<&[u8]>) -> Result<Account, StoreError> {
             won: Micros(hold.won_micros),
             bid: Micros(hold.bid_micros),
             cost: Micros(hold.cost_micros),
+            open: Micros(hold.open_micros),
         };
         account.holds.insert(key, bucket);
     }
@@ -84,6 +85,7 @@ pub(crate) fn account(bytes: Option<&[u8]>) -> Result<Account, StoreError> {
             amount: Micros(lease.amount_micros),
             expires_at: Timestamp(lease.expires_at_ms),
             hold_ms: lease.hold_ms,
+            ratio_ppm: lease.ratio_ppm,
         };
         account.leases.insert(bidder, lease);
     }
@@ -99,12 +101,14 @@ pub(crate) fn encode_account(account: &Account) -> Vec<u8> {
         won_micros: bucket.won.0,
         bid_micros: bucket.bid.0,
         cost_micros: bucket.cost.0,
+        open_micros: bucket.open.0,
     };
     let lease = |(bidder, lease): (&[u8; 16], &Lease)| wire::Lease {
         bidder: bidder.to_vec(),
         amount_micros: lease.amount.0,
         expires_at_ms: lease.expires_at.0,
         hold_ms: lease.hold_ms,
+        ratio_ppm: lease.ratio_ppm,
     };
     let wire = wire::Account {
         spent_micros: account.spent.0,

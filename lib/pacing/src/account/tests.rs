@@ -18,6 +18,7 @@ fn request(placed: Vec<PlacedHold>) -> LeaseRequest {
         share_ppm: 20_000,
         full_bid: Micros(5_000),
         hold_ms_max: HOLD_MS,
+        ratio_ppm: 1_000_000,
     }
 }
 
@@ -42,6 +43,7 @@ fn notice(second: i64, hold: i64, billed: i64) -> Settlement {
         key: key(second),
         bid_at: Timestamp(second * 1000),
         hold: Micros(hold),
+        full: Micros(hold),
         media: Micros(billed),
         billed: Micros(billed),
         at: Timestamp(second * 1000 + 500),
