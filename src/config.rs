@@ -1,12 +1,11 @@
 //! One TOML file and `PACELINE_…` overrides into one checked configuration; errors name key, value and rule.
 
+mod exchange;
 pub(crate) mod file;
 mod rules;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use bidder::config::{BillingSignal, ExchangeConfig, HoldTimes, NoBidStyle, Pays};
 use domain::{Currency, FxTable, Micros};
 use event_log::embedded::EmbeddedConfig;
 
@@ -140,14 +139,15 @@ impl Config {
         bidder
             .check()
             .map_err(|error| rule(rules::file_key(error.key), &error.value, error.rule))?;
+        let pixel = pixel_config(&file);
         Ok(Self {
             listen: Listen {
                 console: file.console.listen,
                 bidder: file.bidder.listen,
-                pixel: file.pixel.listen.clone(),
+                pixel: file.pixel.listen,
                 admin: file.admin.listen,
             },
-            pixel: pixel_config(&file.pixel, &file.region),
+            pixel,
             updater: updater_config(&file.updater),
             console: console::Config {
                 secure_cookies: file.console.secure_cookies,
@@ -169,7 +169,7 @@ fn rule(key: &str, value: &str, rule: &str) -> ConfigError {
     }
 }
 
-/// Sets `SECTION_KEY` or `KEY`; `None` when no such key can exist.
+/// Sets `SECTION_KEY`, `EXCHANGE_NAME_KEY` or `KEY`; `None` when no such key can exist.
 fn set(table: &mut toml::Table, key: &str, value: &str) -> Option<()> {
     const SECTIONS: &[&str] = &["console", "bidder", "pixel", "admin", "log", "updater"];
     let key = key.to_ascii_lowercase();
@@ -188,6 +188,7 @@ fn set(table: &mut toml::Table, key: &str, value: &str) -> Option<()> {
                 .or_insert_with(|| toml::Value::Table(toml::Table::new()));
             inner.as_table_mut()?.insert(key.to_owned(), value);
         }
+        None if key.starts_with("exchange_") => exchange::set(table, &key, value)?,
         None if key == "data" || key == "region" => {
             table.insert(key, value);
         }
@@ -251,49 +252,15 @@ fn bidder_config(file: &File, fx: FxTable, fee_ppm: i64) -> bidder::Config {
         provisional_s: file.bidder.provisional_s,
         refresh_ms: file.bidder.refresh_ms,
         eid_sources: file.bidder.eid_sources.clone(),
-        exchanges: exchanges(&file.exchange),
+        exchanges: exchange::all(&file.exchange),
     }
 }
 
-/// `generic` is there without being named.
-fn exchanges(files: &BTreeMap<String, file::Exchange>) -> BTreeMap<String, ExchangeConfig> {
-    let mut exchanges = bidder::Config::default().exchanges;
-    exchanges.extend(
-        files
-            .iter()
-            .map(|(name, file)| (name.clone(), exchange(file))),
-    );
-    exchanges
-}
-
-fn exchange(file: &file::Exchange) -> ExchangeConfig {
-    let ms = |seconds: u32| i64::from(seconds) * 1_000;
-    ExchangeConfig {
-        pays: match file.pays {
-            file::Pays::AsAsked => Pays::AsAsked,
-            file::Pays::FirstPrice => Pays::FirstPrice,
-            file::Pays::SecondPrice => Pays::SecondPrice,
-        },
-        no_bid: match file.no_bid {
-            file::NoBid::NoContent => NoBidStyle::NoContent,
-            file::NoBid::Reason => NoBidStyle::Reason,
-        },
-        billing: BillingSignal::Burl,
-        holds: HoldTimes {
-            web_ms: ms(file.hold_web_s),
-            app_ms: ms(file.hold_app_s),
-            native_ms: ms(file.hold_native_s),
-            interstitial_ms: ms(file.hold_interstitial_s),
-        },
-        shade: file.shade,
-        seat: (!file.seat.is_empty()).then(|| file.seat.clone()),
-    }
-}
-
-fn pixel_config(file: &file::Pixel, region: &str) -> pixel::PixelConfig {
+fn pixel_config(file: &File) -> pixel::PixelConfig {
     pixel::PixelConfig {
-        cores: file.cores.max(1),
-        region: region.to_owned(),
+        cores: file.pixel.cores.max(1),
+        region: file.region.clone(),
+        price_keys: exchange::price_keys(&file.exchange),
         ..pixel::PixelConfig::default()
     }
 }

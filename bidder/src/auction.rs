@@ -109,9 +109,11 @@ pub fn run(
         .snapshot
         .index
         .matching(&facts, &mut work.scratch, &mut work.matching);
+    let exchange = auction.config.exchanges.get(auction.exchange.0);
+    let bids_max = exchange.map_or(usize::MAX, |exchange| exchange.bids_max);
     let mut any = false;
     for (position, imp) in auction.request.imps.iter().enumerate() {
-        if position > 0 && auction.is_late() {
+        if wins.len() >= bids_max || position > 0 && auction.is_late() {
             break;
         }
         let sizes = imp.banner.as_ref().map_or(&[][..], |banner| &banner.sizes);

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use domain::limits::REQUEST_IMPS_MAX;
 use domain::{Currency, FxTable};
+
+use crate::gate::Authorization;
 
 /// The exchange that is there without any configuration: `/bid/generic`.
 pub const GENERIC_EXCHANGE: &str = "generic";
@@ -104,6 +107,20 @@ pub struct ExchangeConfig {
     pub shade: f64,
     /// Our seat there, where it differs from the general one.
     pub seat: Option<String>,
+    /// What the exchange replaces by the clearing price in our notices' addresses.
+    pub price_macro: String,
+    /// Which notices are asked for besides the one that bills.
+    pub notices: Notices,
+    /// The most time for an answer, in milliseconds, where it differs from the general one.
+    pub deadline_ms: Option<i64>,
+    /// The part of `tmax` kept for the network, in milliseconds, where it differs from the general one.
+    pub network_margin_ms: Option<i64>,
+    /// Requests a second that are looked at; what comes beyond is answered 204 unread.
+    pub qps_max: Option<u32>,
+    /// The most bids in one answer.
+    pub bids_max: usize,
+    /// What it must send as `Authorization`; without it the answer is 401.
+    pub authorization: Option<Authorization>,
 }
 
 impl Default for ExchangeConfig {
@@ -115,6 +132,13 @@ impl Default for ExchangeConfig {
             holds: HoldTimes::default(),
             shade: 0.85,
             seat: None,
+            price_macro: "${AUCTION_PRICE}".to_owned(),
+            notices: Notices::default(),
+            deadline_ms: None,
+            network_margin_ms: None,
+            qps_max: None,
+            bids_max: REQUEST_IMPS_MAX,
+            authorization: None,
         }
     }
 }
@@ -144,6 +168,26 @@ pub enum NoBidStyle {
 pub enum BillingSignal {
     /// `bid.burl`, called by the exchange's servers.
     Burl,
+    /// `bid.nurl`, where the exchange has no other: OpenRTB 2.4 and older know no `burl`, a win is the sale.
+    Nurl,
+}
+
+/// Notices that book nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Notices {
+    /// `bid.nurl`; of no effect where that bills.
+    pub win: bool,
+    /// `bid.lurl`.
+    pub loss: bool,
+}
+
+impl Default for Notices {
+    fn default() -> Self {
+        Self {
+            win: true,
+            loss: true,
+        }
+    }
 }
 
 /// How long a bid's money waits for its billing notice, in milliseconds, by the kind of slot.

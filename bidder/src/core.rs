@@ -186,7 +186,7 @@ impl BidderCore {
     ) -> Result<(), NoBid> {
         let shared = Arc::clone(&self.shared);
         let now = shared.clock.now();
-        let deadline_us = deadline_us(&shared, call, request)?;
+        let deadline_us = deadline_us(&shared, (call, exchange), request)?;
         let snapshot = self.adopt_snapshot(now)?;
         if facts::is_declared_bot(request.device.ua.as_deref().unwrap_or_default()) {
             return Err(NoBid::Fraud);
@@ -404,13 +404,21 @@ fn refused(why: NoBid, reply: Reply) -> (Outcome, Reply) {
 }
 
 /// When the answer must be ready, on the steady clock.
-fn deadline_us(shared: &Shared, call: &Call<'_>, request: &BidRequest<'_>) -> Result<u64, NoBid> {
+fn deadline_us(
+    shared: &Shared,
+    (call, exchange): (&Call<'_>, &ExchangeConfig),
+    request: &BidRequest<'_>,
+) -> Result<u64, NoBid> {
     let config = &shared.config;
+    let most_ms = exchange.deadline_ms.unwrap_or(config.deadline_ms);
+    let margin_ms = exchange
+        .network_margin_ms
+        .unwrap_or(config.network_margin_ms);
     let tmax = request
         .tmax_ms
         .filter(|tmax| *tmax > 0)
-        .map_or(config.deadline_ms, i64::from);
-    let ours_ms = tmax.min(config.deadline_ms) - config.network_margin_ms;
+        .map_or(most_ms, i64::from);
+    let ours_ms = tmax.min(most_ms) - margin_ms;
     let ours_us = u64::try_from(ours_ms).unwrap_or(0) * 1000;
     let least_us = u64::try_from(config.decide_ms_min).unwrap_or(0) * 1000;
     let gone_us = shared.clock.monotonic_us().saturating_sub(call.arrived_us);

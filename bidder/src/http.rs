@@ -11,11 +11,12 @@ use domain::Clock;
 use domain::limits::REQUEST_BODY_BYTES_MAX;
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use service_kit::body::{BodyLimits, BodyReader};
 
 use crate::core::{BidderCore, Call, Reply};
+use crate::gate::{Gates, Stop};
 use crate::metrics::{self, HTTP_REFUSED};
 
 /// The version of OpenRTB that answers follow.
@@ -37,14 +38,16 @@ pub struct CoreService {
 pub struct Load {
     now: AtomicUsize,
     max: usize,
+    gates: Gates,
 }
 
 impl Load {
-    /// None yet, at most `max`.
-    pub fn new(max: usize) -> Arc<Self> {
+    /// None yet, at most `max`, each through its exchange's gate.
+    pub fn new(max: usize, gates: Gates) -> Arc<Self> {
         Arc::new(Self {
             now: AtomicUsize::new(0),
             max,
+            gates,
         })
     }
 
@@ -106,6 +109,16 @@ impl CoreService {
                 .headers_mut()
                 .insert(ALLOW, HeaderValue::from_static("POST"));
             return response;
+        }
+        let credential = head.headers.get(AUTHORIZATION);
+        let credential = credential.map(HeaderValue::as_bytes);
+        match self.load.gates.pass(exchange, credential, arrived_us) {
+            Ok(()) => {}
+            Err(Stop::Unauthorized) => return refuse(StatusCode::UNAUTHORIZED),
+            Err(Stop::OverQuota) => {
+                self.core.borrow_mut().shed();
+                return empty(StatusCode::NO_CONTENT);
+            }
         }
         let Some(_place) = self.load.enter() else {
             self.core.borrow_mut().shed();
@@ -175,6 +188,7 @@ fn empty(status: StatusCode) -> Response<Full<Bytes>> {
 
 fn refuse(status: StatusCode) -> Response<Full<Bytes>> {
     let label = match status {
+        StatusCode::UNAUTHORIZED => "401",
         StatusCode::NOT_FOUND => "404",
         StatusCode::METHOD_NOT_ALLOWED => "405",
         StatusCode::REQUEST_TIMEOUT => "408",

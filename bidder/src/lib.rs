@@ -12,6 +12,7 @@ pub mod core;
 pub mod explain;
 pub mod facts;
 pub mod frequency;
+pub mod gate;
 pub mod http;
 pub mod metrics;
 pub mod money;

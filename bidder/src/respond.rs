@@ -10,7 +10,7 @@ use proto::openrtb::{Bid, Imp, MarkupType, ResponseHead};
 use proto::token::{Purpose, TokenKeys};
 
 use crate::auction::{Auction, Win};
-use crate::config::Config;
+use crate::config::{BillingSignal, Config, ExchangeConfig};
 use crate::snapshot::Ad;
 
 /// One bid, ready to be written: every text that the answer borrows.
@@ -20,9 +20,15 @@ pub struct Written {
     crid: String,
     cid: String,
     adm: String,
-    burl: String,
-    nurl: String,
-    lurl: String,
+    notices: Notices,
+}
+
+/// The addresses that the exchange's servers call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Notices {
+    burl: Option<String>,
+    nurl: Option<String>,
+    lurl: Option<String>,
 }
 
 /// What a win's tokens carry, in the terms of events.
@@ -88,9 +94,31 @@ pub fn write(
         crid: ad.creative.id.to_string(),
         cid: ad.features.campaign.to_string(),
         adm: write_markup(ad, imp, &tracking),
-        burl: format!("{base}/bill?t={notice}&p=${{AUCTION_PRICE}}"),
-        nurl: format!("{base}/win?t={notice}&p=${{AUCTION_PRICE}}"),
-        lurl: format!("{base}/loss?t={notice}&r=${{AUCTION_LOSS}}&m=${{AUCTION_MIN_TO_WIN}}"),
+        notices: config.exchanges.get(&reference.exchange).map_or_else(
+            || notices(base, &notice, &ExchangeConfig::default()),
+            |exchange| notices(base, &notice, exchange),
+        ),
+    }
+}
+
+/// One address bills, the others only tell.
+fn notices(base: &str, token: &str, exchange: &ExchangeConfig) -> Notices {
+    let price = &exchange.price_macro;
+    let bill = format!(
+        "{base}/bill?t={token}&p={price}&c=${{AUCTION_CURRENCY}}&q=${{AUCTION_MULTIPLIER}}&ts=${{AUCTION_IMP_TS}}"
+    );
+    let win = || {
+        format!("{base}/win?t={token}&p={price}&c=${{AUCTION_CURRENCY}}&m=${{AUCTION_MIN_TO_WIN}}")
+    };
+    let loss = || format!("{base}/loss?t={token}&r=${{AUCTION_LOSS}}&m=${{AUCTION_MIN_TO_WIN}}");
+    let (burl, nurl) = match exchange.billing {
+        BillingSignal::Burl => (Some(bill), exchange.notices.win.then(win)),
+        BillingSignal::Nurl => (None, Some(bill)),
+    };
+    Notices {
+        burl,
+        nurl,
+        lurl: exchange.notices.loss.then(loss),
     }
 }
 
@@ -196,9 +224,9 @@ fn bid<'a>(
         adomain: &ad.adomain,
         cat: &creative.categories,
         attr: &creative.attributes,
-        burl: Some(&texts.burl),
-        nurl: Some(&texts.nurl),
-        lurl: Some(&texts.lurl),
+        burl: texts.notices.burl.as_deref(),
+        nurl: texts.notices.nurl.as_deref(),
+        lurl: texts.notices.lurl.as_deref(),
         w: size.0,
         h: size.1,
         dur_s,
@@ -212,4 +240,54 @@ fn bid<'a>(
 /// Writes an answer without a bid, for exchanges that want the reason.
 pub fn write_no_bid(out: &mut Vec<u8>, id: &str, nbr: u32) {
     proto::openrtb::no_bid(out, id, nbr);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    #[test]
+    fn one_address_bills_whatever_the_exchange_has() {
+        let plain = ExchangeConfig::default();
+        let usual = notices("https://p", "T", &plain);
+        assert_eq!(
+            usual.burl.as_deref(),
+            Some(
+                "https://p/bill?t=T&p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}&q=${AUCTION_MULTIPLIER}&ts=${AUCTION_IMP_TS}"
+            )
+        );
+        assert_eq!(
+            usual.nurl.as_deref(),
+            Some(
+                "https://p/win?t=T&p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}&m=${AUCTION_MIN_TO_WIN}"
+            )
+        );
+        assert_eq!(
+            usual.lurl.as_deref(),
+            Some("https://p/loss?t=T&r=${AUCTION_LOSS}&m=${AUCTION_MIN_TO_WIN}")
+        );
+        let older = ExchangeConfig {
+            billing: BillingSignal::Nurl,
+            price_macro: "${PRICE_PAID}".into(),
+            notices: config::Notices {
+                win: false,
+                loss: false,
+            },
+            ..plain.clone()
+        };
+        let older = notices("https://p", "T", &older);
+        let bills = older.nurl.as_deref().unwrap();
+        assert!(bills.starts_with("https://p/bill?t=T&p=${PRICE_PAID}&"));
+        assert_eq!((older.burl, older.lurl), (None, None));
+        let quiet = ExchangeConfig {
+            notices: config::Notices {
+                win: false,
+                loss: true,
+            },
+            ..plain
+        };
+        let quiet = notices("https://p", "T", &quiet);
+        assert_eq!((quiet.burl, quiet.nurl), (usual.burl, None));
+    }
 }

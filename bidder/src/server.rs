@@ -10,6 +10,7 @@ use domain::{Clock, Timestamp};
 use service_kit::{ServeError, ServerLimits, ServerOptions, Shutdown, run_cores};
 
 use crate::background::Background;
+use crate::gate::Gates;
 use crate::http::{CoreService, Load};
 use crate::shared::Bidder;
 
@@ -55,7 +56,7 @@ impl Server {
             cores: config.cores,
             limits,
         };
-        let load = Load::new(config.in_flight_max);
+        let load = Load::new(config.in_flight_max, Gates::new(&config.exchanges));
         let make = {
             let bidder = bidder.clone();
             move |index| {

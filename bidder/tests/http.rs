@@ -7,6 +7,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
+use bidder::config::ExchangeConfig;
+use bidder::gate::Authorization;
 use bidder::{Config, Server};
 use service_kit::{ServerLimits, Shutdown};
 use support::World;
@@ -120,5 +122,29 @@ fn overload_is_answered_at_once() {
         let (status, ..) = ask(address, "POST /bid/generic HTTP/1.1", BANNER.as_bytes());
         assert_eq!(status, 204);
         drop(slow);
+    });
+}
+
+#[test]
+fn an_exchange_is_asked_for_its_credential_and_held_to_its_rate() {
+    let mut config = Config::default();
+    let gated = ExchangeConfig {
+        authorization: Some(Authorization::new("Bearer abc")),
+        qps_max: Some(1),
+        ..ExchangeConfig::default()
+    };
+    config.exchanges.insert("gated".into(), gated);
+    with_server(config, |address| {
+        let status = |credential: &str| {
+            let head = format!("POST /bid/gated HTTP/1.1{credential}");
+            ask(address, &head, BANNER.as_bytes()).0
+        };
+        assert_eq!(status(""), 401);
+        assert_eq!(status("\r\nauthorization: Bearer abd"), 401);
+        let good = "\r\nauthorization: Bearer abc";
+        assert_eq!(status(good), 200, "what was refused used nothing up");
+        assert_eq!(status(good), 204, "one a second and no more");
+        let other = ask(address, "POST /bid/generic HTTP/1.1", BANNER.as_bytes());
+        assert_eq!(other.0, 200);
     });
 }

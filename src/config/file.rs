@@ -99,7 +99,24 @@ pub(crate) struct Exchange {
     pub pays: Pays,
     pub no_bid: NoBid,
     pub shade: f64,
+    /// Empty: `bidder.seat`.
     pub seat: String,
+    pub billing: Billing,
+    pub nurl: bool,
+    pub lurl: bool,
+    pub price_macro: String,
+    pub prices: Prices,
+    pub price_encryption_key: String,
+    pub price_integrity_key: String,
+    /// 0: `bidder.deadline_ms`.
+    pub deadline_ms: i64,
+    /// 0: `bidder.network_margin_ms`.
+    pub network_margin_ms: i64,
+    /// 0: no limit.
+    pub qps_max: u32,
+    pub bids_max: usize,
+    /// Empty: none is asked for.
+    pub authorization: String,
     pub hold_web_s: u32,
     pub hold_app_s: u32,
     pub hold_native_s: u32,
@@ -119,6 +136,20 @@ pub(crate) enum Pays {
 pub(crate) enum NoBid {
     NoContent,
     Reason,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Billing {
+    Burl,
+    Nurl,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Prices {
+    Plain,
+    Sealed,
 }
 
 impl Default for File {
@@ -239,6 +270,18 @@ impl Default for Exchange {
             no_bid: NoBid::NoContent,
             shade: 0.85,
             seat: String::new(),
+            billing: Billing::Burl,
+            nurl: true,
+            lurl: true,
+            price_macro: "${AUCTION_PRICE}".to_owned(),
+            prices: Prices::Plain,
+            price_encryption_key: String::new(),
+            price_integrity_key: String::new(),
+            deadline_ms: 0,
+            network_margin_ms: 0,
+            qps_max: 0,
+            bids_max: 64,
+            authorization: String::new(),
             hold_web_s: 60,
             hold_app_s: 300,
             hold_native_s: 600,

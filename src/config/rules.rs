@@ -1,7 +1,7 @@
 //! The rules of single values in the configuration file, by the key as it is written there.
 
-use super::file::{Exchange, File};
-use super::{ConfigError, rule};
+use super::file::File;
+use super::{ConfigError, exchange, rule};
 
 /// The first value that breaks its rule.
 ///
@@ -64,38 +64,7 @@ pub(super) fn check(file: &File) -> Result<(), ConfigError> {
     }
     file.exchange
         .iter()
-        .try_for_each(|(name, exchange)| check_exchange(name, exchange))
-}
-
-fn check_exchange(name: &str, exchange: &Exchange) -> Result<(), ConfigError> {
-    if !(exchange.shade > 0.0 && exchange.shade <= 1.0) {
-        let key = format!("exchange.{name}.shade");
-        return Err(rule(
-            &key,
-            &exchange.shade.to_string(),
-            "must be over 0 and at most 1",
-        ));
-    }
-    let holds = [
-        ("hold_web_s", exchange.hold_web_s),
-        ("hold_app_s", exchange.hold_app_s),
-        ("hold_native_s", exchange.hold_native_s),
-        ("hold_interstitial_s", exchange.hold_interstitial_s),
-    ];
-    match holds
-        .iter()
-        .find(|(_, seconds)| !(1..=86_400).contains(seconds))
-    {
-        Some((key, seconds)) => {
-            let key = format!("exchange.{name}.{key}");
-            Err(rule(
-                &key,
-                &seconds.to_string(),
-                "must lie in 1 to 86400, as notices are taken for a day",
-            ))
-        }
-        None => Ok(()),
-    }
+        .try_for_each(|(name, exchange)| exchange::check(name, exchange, &file.bidder))
 }
 
 /// The key in the file of a bidder's knob.
