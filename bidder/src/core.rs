@@ -8,7 +8,7 @@ use domain::random::SplitMix64;
 use domain::{EventId, NoBid, Outcome, Timestamp};
 use pacing::account::HoldKey;
 use proto::event::BidRef;
-use proto::openrtb::{BidRequest, RequestError};
+use proto::openrtb::{BidRequest, Format, RequestError};
 use store::profile::Profile;
 
 use crate::auction::{self, Auction, Win, Work};
@@ -31,12 +31,14 @@ pub struct Call<'a> {
     pub exchange: &'a str,
     /// When it came, on the clock's steady scale, in microseconds.
     pub arrived_us: u64,
+    /// The form of the body, and of the answer.
+    pub format: Format,
 }
 
 /// How to answer, in HTTP's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply {
-    /// 200 with a JSON body.
+    /// 200 with a body in the form of the request.
     Content,
     /// 204.
     NoContent,
@@ -158,7 +160,8 @@ impl BidderCore {
         body: &mut [u8],
         explained: Option<&mut Explained>,
     ) -> (Outcome, Reply) {
-        let request = match proto::openrtb::parse(body) {
+        let mut decoded = None;
+        let request = match call.format.parse(body, &mut decoded) {
             Ok(request) => request,
             Err(RequestError::TooLarge { .. }) => {
                 return refused(NoBid::Malformed, Reply::TooLarge);
@@ -173,7 +176,8 @@ impl BidderCore {
         };
         self.out.clear();
         if exchange.no_bid == NoBidStyle::Reason {
-            respond::write_no_bid(&mut self.out, &request.id, outcome.nbr());
+            call.format
+                .no_bid(&mut self.out, &request.id, outcome.nbr());
         }
         refused(outcome, Reply::NoContent)
     }
@@ -229,7 +233,7 @@ impl BidderCore {
             now,
             deadline: (shared.clock.as_ref(), deadline_us),
         };
-        let decided = self.hold_auction(&auction, explained);
+        let decided = self.hold_auction(&auction, call.format, explained);
         drop(facts);
         self.texts = texts;
         decided
@@ -239,6 +243,7 @@ impl BidderCore {
     fn hold_auction(
         &mut self,
         auction: &Auction<'_>,
+        format: Format,
         explained: Option<&mut Explained>,
     ) -> Result<(), NoBid> {
         let mut wins = Vec::new();
@@ -266,7 +271,7 @@ impl BidderCore {
             .iter()
             .map(|(win, ad, _, texts)| (*win, *ad, texts))
             .collect();
-        respond::write_answer(&mut self.out, auction, &listed);
+        respond::write_answer((format, &mut self.out), auction, &listed);
         if auction.is_late() {
             self.counts.late();
             self.take_back(auction, &wins);

@@ -11,8 +11,9 @@ use domain::Clock;
 use domain::limits::REQUEST_BODY_BYTES_MAX;
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
-use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
+use proto::openrtb::Format;
 use service_kit::body::{BodyLimits, BodyReader};
 
 use crate::core::{BidderCore, Call, Reply};
@@ -134,6 +135,7 @@ impl CoreService {
                 &Call {
                     exchange,
                     arrived_us,
+                    format: format_of(&head.headers),
                 },
                 bytes,
             ),
@@ -150,7 +152,7 @@ impl CoreService {
         let mut core = self.core.borrow_mut();
         let answer = core.decide(call, body);
         let response = match answer.reply {
-            Reply::Content => content(answer.body),
+            Reply::Content => content(call.format, answer.body),
             Reply::NoContent => empty(StatusCode::NO_CONTENT),
             Reply::BadRequest => refuse(StatusCode::BAD_REQUEST),
             Reply::NotFound => refuse(StatusCode::NOT_FOUND),
@@ -168,10 +170,21 @@ impl Drop for CoreService {
     }
 }
 
-fn content(body: &[u8]) -> Response<Full<Bytes>> {
+/// The form of the request with these headers. Exchanges send JSON under many a content type and under none.
+fn format_of(headers: &HeaderMap) -> Format {
+    let stated = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    stated.map_or(Format::Json, Format::of_content_type)
+}
+
+fn content(format: Format, body: &[u8]) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::copy_from_slice(body)));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static(format.content_type()),
+    );
     let (name, value) = OPENRTB_VERSION;
     headers.insert(
         HeaderName::from_static(name),

@@ -6,7 +6,7 @@ use domain::{BidId, Creative};
 use proto::event::BidRef;
 use proto::openrtb::markup::vast::VastAd;
 use proto::openrtb::markup::{self, Tracking};
-use proto::openrtb::{Bid, Imp, MarkupType, ResponseHead};
+use proto::openrtb::{Bid, Format, Imp, MarkupType, ResponseHead};
 use proto::token::{Purpose, TokenKeys};
 
 use crate::auction::{Auction, Win};
@@ -174,8 +174,13 @@ fn write_vast(
     markup::write_vast(out, version, &ad);
 }
 
-/// Writes the whole answer into `out`. `bids` are the wins with their ads and texts, in order.
-pub fn write_answer(out: &mut Vec<u8>, auction: &Auction<'_>, bids: &[(&Win, &Ad, &Written)]) {
+/// Writes the whole answer into `out`, in the form of the request. `bids` are the wins with their ads and texts, in
+/// order.
+pub fn write_answer(
+    (format, out): (Format, &mut Vec<u8>),
+    auction: &Auction<'_>,
+    bids: &[(&Win, &Ad, &Written)],
+) {
     let listed = bids
         .iter()
         .filter_map(|(win, ad, texts)| bid(auction, win, (ad, texts)));
@@ -188,7 +193,7 @@ pub fn write_answer(out: &mut Vec<u8>, auction: &Auction<'_>, bids: &[(&Win, &Ad
         cur: auction.market.currency,
         seat: Some(auction.market.seat),
     };
-    proto::openrtb::write_response(out, &head, &listed);
+    format.write_response(out, &head, &listed);
 }
 
 fn bid<'a>(
@@ -235,11 +240,6 @@ fn bid<'a>(
         language: creative.language.as_deref(),
         ..plain
     })
-}
-
-/// Writes an answer without a bid, for exchanges that want the reason.
-pub fn write_no_bid(out: &mut Vec<u8>, id: &str, nbr: u32) {
-    proto::openrtb::no_bid(out, id, nbr);
 }
 
 #[cfg(test)]

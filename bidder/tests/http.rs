@@ -10,9 +10,13 @@ use std::time::Duration;
 use bidder::config::ExchangeConfig;
 use bidder::gate::Authorization;
 use bidder::{Config, Server};
+use prost::Message;
+use proto::openrtb::protobuf::wire::BidResponse;
 use service_kit::{ServerLimits, Shutdown};
 use support::World;
 
+/// `BANNER` in protobuf.
+const BANNER_PROTOBUF: &[u8] = b"\x0a\x01r\x12\x0b\x0a\x011\x12\x06\x08\xac\x02\x10\xfa\x01";
 const BANNER: &str = r#"{"id":"r","imp":[{"id":"1","banner":{"w":300,"h":250}}]}"#;
 
 /// Sends one request on a connection of its own; gives status, head and body.
@@ -146,5 +150,26 @@ fn an_exchange_is_asked_for_its_credential_and_held_to_its_rate() {
         assert_eq!(status(good), 204, "one a second and no more");
         let other = ask(address, "POST /bid/generic HTTP/1.1", BANNER.as_bytes());
         assert_eq!(other.0, 200);
+    });
+}
+
+#[test]
+fn protobuf_is_answered_in_protobuf() {
+    with_server(Config::default(), |address| {
+        let binary = "POST /bid/generic HTTP/1.1\r\ncontent-type: application/x-protobuf";
+        let (status, head, body) = ask(address, binary, BANNER_PROTOBUF);
+        assert_eq!(status, 200, "{head}");
+        assert!(
+            head.contains("content-type: application/x-protobuf"),
+            "{head}"
+        );
+        let answer = BidResponse::decode(body.as_slice()).unwrap();
+        assert_eq!(answer.id.as_deref(), Some("r"));
+        assert_eq!(answer.seatbid[0].bid[0].price, Some(2.0));
+        let other = "POST /bid/generic HTTP/1.1\r\ncontent-type: application/protobuf; v=2.6";
+        assert_eq!(ask(address, other, BANNER_PROTOBUF).0, 200);
+        assert_eq!(ask(address, binary, BANNER.as_bytes()).0, 400);
+        let post = "POST /bid/generic HTTP/1.1";
+        assert_eq!(ask(address, post, BANNER_PROTOBUF).0, 400);
     });
 }

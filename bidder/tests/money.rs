@@ -182,6 +182,7 @@ fn a_late_answer_is_withheld_and_its_money_goes_back() {
         &Call {
             exchange: "generic",
             arrived_us,
+            format: proto::openrtb::Format::Json,
         },
         &mut body,
     );

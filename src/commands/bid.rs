@@ -49,6 +49,7 @@ pub(crate) fn run(args: &BidArgs) -> anyhow::Result<ExitCode> {
         let call = Call {
             exchange: &args.exchange,
             arrived_us: clock.monotonic_us(),
+            format: proto::openrtb::Format::Json,
         };
         let (answer, explanation) = core.explain(&call, &mut body);
         let text = match answer.reply {

@@ -100,6 +100,7 @@ impl World {
         Call {
             exchange,
             arrived_us,
+            format: proto::openrtb::Format::Json,
         }
     }
 

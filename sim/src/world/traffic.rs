@@ -29,6 +29,7 @@ impl World {
         let call = Call {
             exchange: EXCHANGES[request.exchange],
             arrived_us: process.clock.monotonic_us(),
+            format: proto::openrtb::Format::Json,
         };
         let mut body = request.body.clone();
         let answer = process.cores[index].decide(&call, &mut body);
