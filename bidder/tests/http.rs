@@ -109,23 +109,45 @@ fn the_endpoint_speaks_http() {
 }
 
 #[test]
-fn overload_is_answered_at_once() {
+fn too_many_unfinished_bodies_are_answered_at_once() {
     let config = Config {
         in_flight_max: 1,
         ..Config::default()
     };
     with_server(config, |address| {
-        // One request holds the only place: its body never comes to an end.
-        let mut slow = TcpStream::connect(address).unwrap();
-        let head = "POST /bid/generic HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 900\r\n\r\n";
-        slow.write_all(head.as_bytes()).unwrap();
-        // The server asks for the body once the handler reads it: then the place is taken.
+        // Two requests whose bodies never come to an end: one holds the only place, the other is sent away.
+        let (answered, answers) = std::sync::mpsc::channel();
+        let slow: Vec<_> = (0..2)
+            .map(|_| {
+                let mut slow = TcpStream::connect(address).unwrap();
+                slow.write_all(
+                    b"POST /bid/generic HTTP/1.1\r\nhost: x\r\ncontent-length: 900\r\n\r\n{",
+                )
+                .unwrap();
+                let (mut reading, answered) = (slow.try_clone().unwrap(), answered.clone());
+                std::thread::spawn(move || {
+                    let mut told = [0; 12];
+                    let whole = reading.read_exact(&mut told);
+                    answered.send(whole.is_ok().then_some(told)).unwrap();
+                });
+                slow
+            })
+            .collect();
+        assert_eq!(answers.recv().unwrap().as_ref(), Some(b"HTTP/1.1 204"));
+        // A request that is here as a whole needs no place.
+        let mut whole = TcpStream::connect(address).unwrap();
+        let head = format!(
+            "POST /bid/generic HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+            BANNER.len()
+        );
+        let bytes = [head.as_bytes(), BANNER.as_bytes()].concat();
+        whole.write_all(&bytes).unwrap();
         let mut told = [0; 12];
-        slow.read_exact(&mut told).unwrap();
-        assert_eq!(&told, b"HTTP/1.1 100");
-        let (status, ..) = ask(address, "POST /bid/generic HTTP/1.1", BANNER.as_bytes());
-        assert_eq!(status, 204);
-        drop(slow);
+        whole.read_exact(&mut told).unwrap();
+        assert_eq!(&told, b"HTTP/1.1 200");
+        for slow in slow {
+            slow.shutdown(std::net::Shutdown::Both).ok();
+        }
     });
 }
 

@@ -1,13 +1,13 @@
-//! Reading a request's body within a limit of bytes and time, and unpacking gzip within the same limit.
+//! Reading a request's body within a limit of bytes and time.
 
-use std::io::{Cursor, Read};
 use std::time::Duration;
 
 use bytes::Bytes;
-use flate2::bufread::GzDecoder;
 use http_body_util::BodyExt;
 use hyper::body::Body;
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderMap};
+use hyper::header::{CONTENT_LENGTH, EXPECT, HeaderMap};
+
+use crate::unpack::Packing;
 
 /// Most bytes over the limit that are taken and thrown away before the refusal: a client that sends its whole body
 /// before it reads would otherwise see a broken connection instead of the answer.
@@ -22,10 +22,10 @@ pub enum BodyError {
     /// It is over the limit, packed or unpacked: 413.
     #[error("body is over the limit")]
     TooLarge,
-    /// The connection broke, or the gzip stream is damaged: 400.
+    /// The connection broke, or what is packed is damaged: 400.
     #[error("body is incomplete or damaged")]
     Broken,
-    /// An encoding other than gzip: 415.
+    /// An encoding other than gzip and zstd: 415.
     #[error("content encoding is not supported")]
     Encoding,
 }
@@ -51,31 +51,23 @@ pub struct BodyLimits {
     pub timeout: Duration,
 }
 
-/// Buffers for bodies, kept between requests so that a warm one allocates nothing.
-#[derive(Debug)]
+/// Most bytes of room that a reader keeps for its next body: many times a usual one, so that a flood of large
+/// bodies leaves no memory behind.
+const ROOM_BYTES_MAX: usize = 64 << 10;
+
+/// A buffer for bodies, kept between requests so that a warm one allocates nothing.
+#[derive(Debug, Default)]
 pub struct BodyReader {
     raw: Vec<u8>,
-    unpacked: Vec<u8>,
-    gzip: GzDecoder<Cursor<Vec<u8>>>,
-}
-
-impl Default for BodyReader {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 impl BodyReader {
-    /// Empty buffers; they grow to what is read and stay.
+    /// An empty buffer; it grows to what is read.
     pub fn new() -> Self {
-        Self {
-            raw: Vec::new(),
-            unpacked: Vec::new(),
-            gzip: GzDecoder::new(Cursor::new(Vec::new())),
-        }
+        Self::default()
     }
 
-    /// Reads the whole body and unpacks it if it is gzip. Gives the buffer mutably: parsers work in place.
+    /// Reads the whole body as it is sent into `bytes_mut`, and says how it is packed.
     ///
     /// # Errors
     /// One of `BodyError`; what is declared to be over the limit is never kept.
@@ -84,11 +76,11 @@ impl BodyReader {
         headers: &HeaderMap,
         body: B,
         limits: BodyLimits,
-    ) -> Result<&mut Vec<u8>, BodyError>
+    ) -> Result<Packing, BodyError>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let packed = is_gzip(headers)?;
+        let packing = Packing::of(headers)?;
         let declared = declared_length(headers);
         if declared.is_some_and(|bytes| bytes > limits.bytes_max as u64) {
             let waits_for_leave = headers.contains_key(EXPECT);
@@ -104,40 +96,19 @@ impl BodyReader {
             return Err(BodyError::TooLarge);
         }
         read_bounded(body, limits, &mut self.raw).await?;
-        if !packed {
-            return Ok(&mut self.raw);
-        }
-        self.unpack(limits.bytes_max)?;
-        Ok(&mut self.unpacked)
+        Ok(packing)
     }
 
-    fn unpack(&mut self, bytes_max: usize) -> Result<(), BodyError> {
-        let packed = Cursor::new(std::mem::take(&mut self.raw));
-        // What comes back is the buffer of the body before, to be filled next time.
-        self.raw = self.gzip.reset(packed).into_inner();
-        self.unpacked.clear();
-        let limit = bytes_max as u64 + 1;
-        let mut bounded = Read::take(&mut self.gzip, limit);
-        let read = bounded.read_to_end(&mut self.unpacked);
-        let read = read.map_err(|_| BodyError::Broken)?;
-        if read > bytes_max {
-            return Err(BodyError::TooLarge);
-        }
-        Ok(())
+    /// What was read last.
+    pub fn bytes_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.raw
     }
-}
 
-fn is_gzip(headers: &HeaderMap) -> Result<bool, BodyError> {
-    let Some(encoding) = headers.get(CONTENT_ENCODING) else {
-        return Ok(false);
-    };
-    let encoding = encoding.as_bytes().trim_ascii();
-    if encoding.eq_ignore_ascii_case(b"gzip") || encoding.eq_ignore_ascii_case(b"x-gzip") {
-        Ok(true)
-    } else if encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity") {
-        Ok(false)
-    } else {
-        Err(BodyError::Encoding)
+    /// Makes it ready to be kept: the room of an unusual body is given back.
+    pub fn trim(&mut self) {
+        if self.raw.capacity() > ROOM_BYTES_MAX {
+            self.raw = Vec::new();
+        }
     }
 }
 

@@ -1,31 +1,45 @@
-//! One HTTP/1.1 connection: keep-alive, pipelining, timeouts for slow and silent clients, drain.
+//! One connection, HTTP/1.1 or HTTP/2 in clear as its client begins: keep-alive, timeouts, drain.
 
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::server::conn::{http1, http2};
+use hyper::service::{HttpService, service_fn};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::activity::{Activity, Protocol, Recognise, Watched};
 use crate::serve::{BoxError, ServerLimits};
 
-/// Most bytes of a request's head, and the most that is read ahead of a slow handler.
+/// Most bytes of a request's head on HTTP/1, and the most that is read ahead of a slow handler.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 /// How long a connection that never said anything is kept while draining: its request may be under way.
 const DRAIN_SILENT: Duration = Duration::from_millis(250);
+
+/// Requests open at once on one HTTP/2 connection: more than an exchange has under way per connection, few
+/// enough that what each may hold stays small.
+const STREAMS_MAX: u32 = 256;
+/// Bytes of one HTTP/2 request's headers, unpacked (RFC 9113, 6.5.2). Ours have less than 1 KiB.
+const HEADER_LIST_BYTES_MAX: u32 = 16 << 10;
+/// What a client may send of one request before a handler takes it: a usual request whole.
+const STREAM_WINDOW_BYTES: u32 = 64 << 10;
+/// The same over all requests of a connection: `STREAMS_MAX` bodies of 2 KiB.
+const CONNECTION_WINDOW_BYTES: u32 = 512 << 10;
+/// What is kept of one answer that its client does not take.
+const SEND_BYTES_MAX: usize = 64 << 10;
+/// Requests that a client opened and reset before a handler saw them; one more ends the connection ("rapid
+/// reset", CVE-2023-44487).
+const RESETS_PENDING_MAX: usize = 20;
+/// Requests that we reset for a client's mistakes; one more ends the connection.
+const RESETS_OURS_MAX: usize = 100;
 
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +57,7 @@ pub(crate) async fn serve<S, F, B>(
     stream: TcpStream,
     handler: Rc<S>,
     limits: ServerLimits,
-    mut drain: watch::Receiver<bool>,
+    drain: watch::Receiver<bool>,
 ) -> Ended
 where
     S: Fn(Request<Incoming>) -> F + 'static,
@@ -54,177 +68,144 @@ where
     // Without it small answers wait for the client's acknowledgement; a socket that refuses works all the same.
     stream.set_nodelay(true).ok();
     let activity = Rc::new(Activity::new(Instant::now()));
-    let service = service_fn(|request| {
-        activity.phase.set(Phase::Busy);
+    let mut supervisor = Supervisor {
+        activity: Rc::clone(&activity),
+        limits,
+        drain,
+    };
+    let mut watched = Watched::new(stream, Rc::clone(&activity));
+    let protocol = supervisor.run(Pin::new(&mut watched.protocol())).await;
+    let noted = Rc::clone(&activity);
+    let service = service_fn(move |request| {
+        let under_way = noted.enter();
         let answer = handler(request);
-        let activity = Rc::clone(&activity);
         async move {
             let response = answer.await;
-            activity.phase.set(Phase::Idle(Instant::now()));
+            drop(under_way);
             Ok::<_, Infallible>(response)
         }
     });
-    let watched = Watched {
-        stream,
-        activity: Rc::clone(&activity),
+    let ended = match protocol {
+        Err(ended) => return ended,
+        Ok(Protocol::Http1) => {
+            // Pipelined requests are answered in order as they are. `pipeline_flush` stays off: with it hyper
+            // holds an answer back while any byte of a next request is buffered, and buffers answers without a
+            // bound.
+            let http = http1::Builder::new()
+                .header_read_timeout(None)
+                .max_buf_size(HEAD_BYTES_MAX)
+                .serve_connection(TokioIo::new(watched), service);
+            supervisor.run(std::pin::pin!(http)).await.map(drop)
+        }
+        Ok(Protocol::Http2) => {
+            activity.becomes_http2();
+            let http = http2_settings().serve_connection(TokioIo::new(watched), service);
+            // On the heap, so that the many HTTP/1 connections are not as large as this.
+            supervisor.run(Box::pin(http).as_mut()).await.map(drop)
+        }
     };
-    // Pipelined requests are answered in order as they are. `pipeline_flush` stays off: with it hyper holds an
-    // answer back while any byte of a next request is buffered, and buffers answers without a bound.
-    let http = http1::Builder::new()
-        .header_read_timeout(None)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(watched), service);
-    let mut http = std::pin::pin!(http);
-    let mut told = std::pin::pin!(drain.wait_for(|draining| *draining));
-    let mut cut_at = None;
-    let mut check = std::pin::pin!(tokio::time::sleep_until(
-        activity.next_check(Instant::now(), limits)
-    ));
-    loop {
-        tokio::select! {
-            biased;
-            // Before an answer that is ready, so that it says `connection: close`.
-            _ = told.as_mut(), if cut_at.is_none() => {
-                http.as_mut().graceful_shutdown();
-                let grace = if activity.is_silent() { limits.grace.min(DRAIN_SILENT) } else { limits.grace };
-                let at = Instant::now() + grace;
-                cut_at = Some(at);
-                check.as_mut().reset(at);
-            }
-            // A client that breaks off or speaks no HTTP is no error of ours.
-            _ = http.as_mut() => return Ended::Closed,
-            () = check.as_mut() => {
-                let now = Instant::now();
-                if cut_at.is_some_and(|at| now >= at) {
-                    return Ended::Cut;
-                }
-                if activity.is_expired(now, limits) {
-                    return Ended::TimedOut;
-                }
-                let next = activity.next_check(now, limits);
-                check.as_mut().reset(cut_at.map_or(next, |at| at.min(next)));
-            }
-        }
-    }
+    // A client that breaks off or speaks no HTTP is no error of ours.
+    ended.err().unwrap_or(Ended::Closed)
 }
 
-/// What a connection is doing and since when.
+fn http2_settings() -> http2::Builder<OnThisCore> {
+    let mut settings = http2::Builder::new(OnThisCore);
+    settings
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEADER_LIST_BYTES_MAX)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(SEND_BYTES_MAX)
+        .max_pending_accept_reset_streams(RESETS_PENDING_MAX)
+        .max_local_error_reset_streams(RESETS_OURS_MAX);
+    settings
+}
+
+/// Runs the requests of an HTTP/2 connection beside it, on the same core.
 #[derive(Debug, Clone, Copy)]
-enum Phase {
-    /// Waiting for a request, or for the client to take an answer.
-    Idle(Instant),
-    /// A request's first bytes are here, its last header is not.
-    Head(Instant),
-    /// The handler has it.
-    Busy,
-}
+struct OnThisCore;
 
-#[derive(Debug)]
-struct Activity {
-    phase: Cell<Phase>,
-    heard: Cell<bool>,
-}
-
-impl Activity {
-    fn new(now: Instant) -> Self {
-        Self {
-            phase: Cell::new(Phase::Idle(now)),
-            heard: Cell::new(false),
-        }
-    }
-
-    fn note_read(&self) {
-        self.heard.set(true);
-        if let Phase::Idle(_) = self.phase.get() {
-            self.phase.set(Phase::Head(Instant::now()));
-        }
-    }
-
-    /// A long answer keeps its connection alive as long as the client takes it.
-    fn note_written(&self) {
-        if let Phase::Idle(_) = self.phase.get() {
-            self.phase.set(Phase::Idle(Instant::now()));
-        }
-    }
-
-    fn is_silent(&self) -> bool {
-        !self.heard.get()
-    }
-
-    fn is_expired(&self, now: Instant, limits: ServerLimits) -> bool {
-        match self.phase.get() {
-            Phase::Idle(since) => now >= since + limits.idle_timeout,
-            Phase::Head(since) => now >= since + limits.header_timeout,
-            Phase::Busy => false,
-        }
-    }
-
-    /// One coarse timer a connection instead of one a request: a slow head is seen within twice its limit.
-    fn next_check(&self, now: Instant, limits: ServerLimits) -> Instant {
-        let soon = now + limits.header_timeout;
-        match self.phase.get() {
-            Phase::Idle(since) => soon.min(since + limits.idle_timeout),
-            Phase::Head(since) => since + limits.header_timeout,
-            Phase::Busy => soon,
-        }
+impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for OnThisCore {
+    fn execute(&self, request: F) {
+        tokio::task::spawn_local(request);
     }
 }
 
-/// A stream that notes when bytes pass.
-struct Watched {
-    stream: TcpStream,
+/// Something on a connection that runs until it ends, and can be asked to end soon.
+trait Stage: Future {
+    /// Takes no more requests and ends after the answers to those it has.
+    fn finish(self: Pin<&mut Self>);
+}
+
+impl Stage for Recognise<'_> {
+    /// The protocol that follows is told again.
+    fn finish(self: Pin<&mut Self>) {}
+}
+
+impl<S, B> Stage for http1::Connection<TokioIo<Watched>, S>
+where
+    S: HttpService<Incoming, ResBody = B>,
+    S::Error: Into<BoxError>,
+    B: Body + 'static,
+    B::Error: Into<BoxError>,
+{
+    fn finish(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<S, B> Stage for http2::Connection<TokioIo<Watched>, S, OnThisCore>
+where
+    S: HttpService<Incoming, ResBody = B>,
+    S::Future: 'static,
+    S::Error: Into<BoxError>,
+    B: Body + 'static,
+    B::Error: Into<BoxError>,
+{
+    fn finish(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+/// Ends a connection's stages for time or for shutdown.
+struct Supervisor {
     activity: Rc<Activity>,
+    limits: ServerLimits,
+    drain: watch::Receiver<bool>,
 }
 
-impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.activity.note_read();
+impl Supervisor {
+    async fn run<C: Stage>(&mut self, mut stage: Pin<&mut C>) -> Result<C::Output, Ended> {
+        let (activity, limits) = (&self.activity, self.limits);
+        let mut told = std::pin::pin!(self.drain.wait_for(|draining| *draining));
+        let mut cut_at = None;
+        let first = activity.next_check(Instant::now(), limits);
+        let mut check = std::pin::pin!(tokio::time::sleep_until(first));
+        loop {
+            tokio::select! {
+                biased;
+                // Before an answer that is ready, so that it says `connection: close`.
+                _ = told.as_mut(), if cut_at.is_none() => {
+                    stage.as_mut().finish();
+                    let silent = activity.is_silent();
+                    let grace = if silent { limits.grace.min(DRAIN_SILENT) } else { limits.grace };
+                    let at = Instant::now() + grace;
+                    cut_at = Some(at);
+                    check.as_mut().reset(at);
+                }
+                output = stage.as_mut() => return Ok(output),
+                () = check.as_mut() => {
+                    let now = Instant::now();
+                    if cut_at.is_some_and(|at| now >= at) {
+                        return Err(Ended::Cut);
+                    }
+                    if activity.is_expired(now, limits) {
+                        return Err(Ended::TimedOut);
+                    }
+                    let next = activity.next_check(now, limits);
+                    check.as_mut().reset(cut_at.map_or(next, |at| at.min(next)));
+                }
+            }
         }
-        read
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        if written.is_ready() {
-            self.activity.note_written();
-        }
-        written
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        if written.is_ready() {
-            self.activity.note_written();
-        }
-        written
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
