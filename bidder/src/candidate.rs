@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use domain::creative::CreativeFormat;
 use domain::money::{MICROS_PER_UNIT, Rounding};
 use domain::targeting::Size;
-use domain::{Cpm, LineItemId, Micros, Reject};
+use domain::{BidModel, Cpm, LineItemId, Micros, Reject};
 use proto::openrtb::{Imp, NativeRequest};
 
 use crate::auction::{Auction, Work};
@@ -15,7 +15,7 @@ use crate::frequency;
 use crate::price::{self, PriceRule};
 use crate::rules::{self, Offer};
 use crate::score::Scorer;
-use crate::snapshot::{Ad, Item};
+use crate::snapshot::{Ad, Item, Shape};
 
 /// Most impressions that one purchase may buy (DOOH); more is a mistake or an attack on the budget.
 const QUANTITY_MAX: f64 = 100_000.0;
@@ -86,6 +86,15 @@ impl<'a> Slot<'a> {
             quantity,
         }
     }
+
+    /// Whether ads of this shape may fit; asked first, since it reads nothing but the line item's first bytes.
+    fn could_take(&self, shape: Shape) -> bool {
+        match (shape, &self.imp.banner) {
+            (Shape::Mixed, _) => true,
+            (Shape::Banner(size), Some(banner)) => banner.takes(size),
+            (Shape::Banner(_), None) => false,
+        }
+    }
 }
 
 /// One line item on one impression: its best ad and price, or the rule that refuses it.
@@ -95,6 +104,9 @@ pub(crate) fn consider(
     (position, item, own): (usize, &Item, usize),
     (work, numbers): (&mut Work, &mut Numbers),
 ) -> Result<Candidate, Reject> {
+    if !slot.could_take(item.shape) {
+        return Err(Reject::Format);
+    }
     let live = auction.snapshot.campaign_of(item);
     if !live.campaign.is_live(auction.now) {
         return Err(Reject::NotLive);
@@ -171,14 +183,16 @@ fn try_ad(
     (offers, numbers): (&mut Vec<Offer>, &mut Numbers),
 ) -> Result<Priced, Reject> {
     numbers.creative = Some(ad.creative.id);
-    rules::check_request(auction.request, ad)?;
+    // The cheaper check first: most ads that are refused do not fit the slot.
     rules::check_slot(slot.imp, ad)?;
+    rules::check_request(auction.request, ad)?;
     if let CreativeFormat::Native(assets) = &ad.creative.format {
         let layout = slot.native.as_ref().ok_or(Reject::Format)?;
         proto::openrtb::markup::native::check(layout, assets).map_err(|_| Reject::Format)?;
     }
     rules::offers(auction.market, slot.imp, (item, ad), offers)?;
     let live = auction.snapshot.campaign_of(item);
+    check_bound(auction, item, offers, numbers)?;
     let (features, prediction) = slot.scorer.score(&auction.snapshot.model, ad);
     (numbers.click, numbers.conversion) = (prediction.click, prediction.conversion);
     numbers.value = price::value(item.line_item.bid, prediction.click, prediction.conversion);
@@ -198,6 +212,30 @@ fn try_ad(
     let full_cost = price::full_cost(numbers.price, slot.quantity, rate, fee_ppm);
     numbers.hold = live.money.hold_amount(full_cost);
     Ok((offer, features, rate, full_cost))
+}
+
+/// Refuses, before the model is asked, what no prediction could make affordable: no bid is worth more than its
+/// line item's most, and a price per mille is known without a prediction.
+fn check_bound(
+    auction: &Auction<'_>,
+    item: &Item,
+    offers: &[Offer],
+    numbers: &mut Numbers,
+) -> Result<(), Reject> {
+    let (market, max_bid) = (auction.market, item.line_item.max_bid);
+    let most = match item.line_item.bid {
+        BidModel::Cpm(value) => value.min(max_bid),
+        BidModel::Cpc(_) | BidModel::Cpa(_) => max_bid,
+    };
+    let own = auction.snapshot.campaign_of(item).campaign.currency;
+    let most = price::value_in(market.fx, most, own, market.currency)?;
+    let mut tried = Numbers {
+        worth: most,
+        ..*numbers
+    };
+    let found = first_affordable(offers, &mut tried, most, auction.shade);
+    numbers.floor = tried.floor;
+    found.map(|_| ())
 }
 
 /// The first offer whose price the worth reaches. What only pacing keeps from the floor is pacing's refusal.

@@ -228,16 +228,14 @@ fn signals<'a>(request: &'a BidRequest<'_>) -> Signals<'a> {
 }
 
 fn user(request: &BidRequest<'_>, reader: Reader<'_>) -> Option<UserKey> {
-    let known = |id: &Option<proto::openrtb::Text<'_>>| {
-        id.as_deref()
-            .filter(|id| privacy::names_somebody(id))
-            .map(str::to_owned)
-    };
-    let key = |source, id: &str| reader.pseudonyms.of(source, id);
-    if let Some(id) = known(&request.user.buyeruid) {
-        return Some(key(IdSource::Buyer, &id));
+    fn known(id: Option<&str>) -> Option<&str> {
+        id.filter(|id| privacy::names_somebody(id))
     }
-    if let Some(id) = known(&request.device.ifa) {
+    let key = |source, id: &str| reader.pseudonyms.of(source, id);
+    if let Some(id) = known(request.user.buyeruid.as_deref()) {
+        return Some(key(IdSource::Buyer, id));
+    }
+    if let Some(id) = known(request.device.ifa.as_deref()) {
         return Some(key(IdSource::Device, &id.to_ascii_lowercase()));
     }
     let rank = |source: &str| match reader.eid_sources {
@@ -326,7 +324,7 @@ fn os(device: &Device<'_>) -> Option<Os> {
 }
 
 fn os_of_name(name: &str) -> Option<Os> {
-    let name = name.trim().to_ascii_lowercase();
+    let name = name.trim().as_bytes();
     let families = [
         ("tvos", Os::TvOs),
         ("tizen", Os::TvOs),
@@ -345,7 +343,10 @@ fn os_of_name(name: &str) -> Option<Os> {
     ];
     families
         .into_iter()
-        .find(|(word, _)| name.starts_with(word))
+        .find(|(word, _)| {
+            let start = name.get(..word.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
+        })
         .map(|(_, os)| os)
 }
 
@@ -372,10 +373,35 @@ fn os_of_agent(ua: &str) -> Option<Os> {
 
 /// Whether the agent says itself that nobody is watching.
 pub fn is_declared_bot(ua: &str) -> bool {
-    let ua = ua.to_ascii_lowercase();
     let words = ["bot", "crawler", "spider", "headlesschrome"];
     // A phone maker's name ends like the word.
-    words.iter().any(|word| ua.contains(word)) && !ua.contains("cubot")
+    contains_any(ua, &words) && !contains_any(ua, &["cubot"])
+}
+
+/// Whether one of the words, in lower case, is in the text in any case; in one pass and without a copy.
+fn contains_any(text: &str, words: &[&str]) -> bool {
+    let starts_here = |rest: &[u8], word: &str| {
+        let part = rest.get(..word.len());
+        part.is_some_and(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    let firsts = words.iter().filter_map(|word| word.bytes().next());
+    let is_first = firsts.fold([false; 256], |mut set, byte| {
+        for byte in [byte, byte.to_ascii_uppercase()] {
+            if let Some(place) = set.get_mut(usize::from(byte)) {
+                *place = true;
+            }
+        }
+        set
+    });
+    let bytes = text.as_bytes();
+    let begins = bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| is_first.get(usize::from(**byte)) == Some(&true));
+    begins.into_iter().any(|(at, _)| {
+        let rest = bytes.get(at..).unwrap_or_default();
+        words.iter().any(|word| starts_here(rest, word))
+    })
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ pub fn delivery_event(
         refused: refused
             .map(|(why, count)| ReasonCount {
                 reason: why.label().to_owned(),
-                count,
+                count: i64::from(count),
             })
             .collect(),
     };

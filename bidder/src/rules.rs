@@ -56,9 +56,10 @@ pub fn check_request(request: &BidRequest<'_>, ad: &Ad) -> Result<(), Reject> {
 
 /// Whether `domain` (lower case) is `listed` or lies under it.
 pub fn covers_domain(listed: &str, domain: &str) -> bool {
+    let listed = listed.trim();
     let listed = listed
-        .trim()
-        .trim_start_matches("www.")
+        .strip_prefix("www.")
+        .unwrap_or(listed)
         .trim_end_matches('.');
     let Some(start) = domain
         .len()

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ctr_model::{CreativeFeatures, Model};
 use domain::campaign::Deals;
 use domain::creative::{BannerMarkup, CreativeFormat};
+use domain::targeting::Size;
 use domain::{
     Campaign, CampaignId, Catalogue, Cpm, Creative, CreativeId, Currency, FrequencyCap, LineItem,
     LineItemId, Status, Timestamp,
@@ -52,15 +53,28 @@ pub struct LiveCampaign {
     pub max_bid: Cpm,
 }
 
-/// A line item, compiled.
+/// A line item, compiled. What decides most refusals comes first and begins a cache line: a request looks at
+/// many line items and reads further in few of them.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct Item {
-    /// As set up.
-    pub line_item: LineItem,
     /// The position of its campaign.
     pub campaign: usize,
+    /// What its ads need of a slot, if they need the same.
+    pub shape: Shape,
+    /// As set up.
+    pub line_item: LineItem,
     /// What it shows.
     pub ads: Vec<Ad>,
+}
+
+/// What all ads of a line item need of a slot, so that most slots are refused without reading them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Banners of one size.
+    Banner(Size),
+    /// Anything else: ask each ad.
+    Mixed,
 }
 
 /// One creative under one line item.
@@ -140,8 +154,9 @@ impl Snapshot {
                 own.max_bid = own.max_bid.max(line_item.max_bid);
             }
             items.push(Item {
-                line_item: line_item.clone(),
                 campaign: position,
+                shape: shape(&ads),
+                line_item: line_item.clone(),
                 ads,
             });
         }
@@ -264,6 +279,20 @@ fn ads_of(
             banner_type: banner_type(&creative.format),
         })
         .collect()
+}
+
+fn shape(ads: &[Ad]) -> Shape {
+    let mut sizes = ads.iter().map(|ad| match &ad.creative.format {
+        CreativeFormat::Banner { width, height, .. } => Some(Size {
+            width: *width,
+            height: *height,
+        }),
+        _ => None,
+    });
+    match sizes.next().flatten() {
+        Some(first) if sizes.all(|size| size == Some(first)) => Shape::Banner(first),
+        _ => Shape::Mixed,
+    }
 }
 
 fn is_secure(format: &CreativeFormat) -> bool {

@@ -12,7 +12,7 @@ pub struct Entry {
     /// Sum of the multipliers of those bids, in millionths.
     pub multiplier_sum_ppm: i64,
     /// Refusals by `Reject`, in the order of `Reject::ALL`.
-    pub refused: [i64; Reject::ALL.len()],
+    pub refused: [u32; Reject::ALL.len()],
     touched: bool,
 }
 
@@ -68,7 +68,7 @@ impl Tally {
             .entry(item, exchange)
             .and_then(|e| e.refused.get_mut(why as usize));
         if let Some(count) = count {
-            *count += 1;
+            *count = count.saturating_add(1);
         }
     }
 

@@ -57,16 +57,19 @@ enum Postings {
 }
 
 impl Postings {
-    fn or_into(&self, bits: &mut [u64]) {
+    fn clear_in(&self, bits: &mut [u64]) {
         match self {
             Self::Few(list) => {
                 for position in list {
-                    set(bits, *position as usize);
+                    let position = *position as usize;
+                    if let Some(word) = bits.get_mut(position / 64) {
+                        *word &= !(1 << (position % 64));
+                    }
                 }
             }
             Self::Many(set) => {
-                for (word, other) in bits.iter_mut().zip(set) {
-                    *word |= other;
+                for (word, refused) in bits.iter_mut().zip(set) {
+                    *word &= !refused;
                 }
             }
         }
@@ -122,12 +125,13 @@ impl<K: Hash + Eq> Dimension<K> {
         }
     }
 
-    /// Keeps in `result` only what passes with `values`; `scratch` has the same length.
+    /// Keeps in `result` only what passes with `values`: one pass over the words, and one look at each position
+    /// of a short list. `kept` is working memory.
     fn narrow<'q, Q>(
         &self,
         values: impl Iterator<Item = &'q Q> + Clone,
         result: &mut [u64],
-        scratch: &mut [u64],
+        kept: &mut Kept,
     ) where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized + 'q,
@@ -135,29 +139,63 @@ impl<K: Hash + Eq> Dimension<K> {
         if !self.restricted {
             return;
         }
-        scratch.copy_from_slice(&self.open);
+        kept.few.clear();
+        kept.many.clear();
         for postings in values.clone().filter_map(|value| self.include.get(value)) {
-            postings.or_into(scratch);
+            match postings {
+                Postings::Few(list) => {
+                    let passed = list.iter().filter(|position| has(result, **position));
+                    kept.few.extend(passed);
+                }
+                Postings::Many(bits) if kept.many.is_empty() => kept.many.clone_from(bits),
+                Postings::Many(bits) => or(&mut kept.many, bits),
+            }
         }
-        for (word, passed) in result.iter_mut().zip(scratch.iter()) {
-            *word &= passed;
+        if kept.many.is_empty() {
+            for (word, open) in result.iter_mut().zip(&self.open) {
+                *word &= open;
+            }
+        } else {
+            for ((word, open), many) in result.iter_mut().zip(&self.open).zip(&kept.many) {
+                *word &= open | many;
+            }
         }
-        if !self.excludes {
-            return;
+        for position in &kept.few {
+            set(result, *position as usize);
         }
-        scratch.fill(0);
-        for postings in values.filter_map(|value| self.exclude.get(value)) {
-            postings.or_into(scratch);
-        }
-        for (word, refused) in result.iter_mut().zip(scratch.iter()) {
-            *word &= !refused;
+        if self.excludes {
+            for postings in values.filter_map(|value| self.exclude.get(value)) {
+                postings.clear_in(result);
+            }
         }
     }
 }
 
+/// Working memory of one dimension's pass.
+#[derive(Debug, Default)]
+struct Kept {
+    /// Included positions that had passed before.
+    few: Vec<u32>,
+    /// Included sets, joined.
+    many: Bits,
+}
+
+fn has(bits: &[u64], position: u32) -> bool {
+    let position = position as usize;
+    bits.get(position / 64)
+        .is_some_and(|word| word >> (position % 64) & 1 == 1)
+}
+
+fn or(bits: &mut [u64], others: &[u64]) {
+    for (word, other) in bits.iter_mut().zip(others) {
+        *word |= other;
+    }
+}
+
 fn pack<K: Hash + Eq>(lists: HashMap<K, Vec<u32>>, words: usize) -> HashMap<K, Postings> {
-    let pack_one = |list: Vec<u32>| {
+    let pack_one = |mut list: Vec<u32>| {
         if list.len() <= words {
+            list.shrink_to_fit();
             return Postings::Few(list);
         }
         let mut bits = vec![0; words];
@@ -190,7 +228,7 @@ pub struct Index {
 /// Working memory of a look-up, kept between requests.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    words: Bits,
+    kept: Kept,
 }
 
 impl Index {
@@ -230,8 +268,7 @@ impl Index {
         if let Some(last) = result.last_mut().filter(|_| !self.len.is_multiple_of(64)) {
             *last = (1 << (self.len % 64)) - 1;
         }
-        scratch.words.resize(words, 0);
-        let scratch = scratch.words.as_mut_slice();
+        let scratch = &mut scratch.kept;
         self.exchanges
             .narrow(known(facts.exchange), result, scratch);
         self.countries.narrow(known(facts.country), result, scratch);
@@ -250,8 +287,7 @@ impl Index {
 
     /// Keeps in `result` the line items that also pass with the sizes one impression offers.
     pub fn narrow_sizes(&self, sizes: &[Size], scratch: &mut Scratch, result: &mut Bits) {
-        scratch.words.resize(self.len.div_ceil(64), 0);
-        self.sizes.narrow(sizes.iter(), result, &mut scratch.words);
+        self.sizes.narrow(sizes.iter(), result, &mut scratch.kept);
     }
 }
 
