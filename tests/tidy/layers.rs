@@ -22,6 +22,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("console", 3),
     ("loadtest", 3),
     ("sim", 4),
+    ("bench", 4),
 ];
 /// An implementation uses the crate that has its traits.
 const WITHIN_A_LAYER: &[(&str, &str)] = &[

@@ -2,6 +2,7 @@
 
 use std::process::{Command, ExitCode};
 
+mod bench;
 mod cost;
 mod needs;
 
@@ -11,6 +12,8 @@ cargo xtask COMMAND
   test    install what the tests need, then run every test of the workspace
   check   format, lints, documentation, dependency rules, tests; prints what a release build costs
   bench   run the benchmarks with the heavy optimiser; `bench NAME` runs one crate's
+  bench bidder [--json] [--quick] [--release]
+          compare the bidder with a bare server: docs/performance.md
   demo    build and run the demo; flags are passed on
 ";
 
@@ -26,7 +29,7 @@ fn main() -> ExitCode {
     let done = match command.as_str() {
         "test" => test(&rest),
         "check" => check(),
-        "bench" => bench(&rest),
+        "bench" => bench::run(&rest),
         "demo" => demo(&rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
@@ -91,16 +94,6 @@ fn check() -> Result<(), String> {
     needs::deny()?;
     test(&[])?;
     cost::print()
-}
-
-fn bench(rest: &[String]) -> Result<(), String> {
-    let mut arguments = vec!["bench", "--profile", "dist", "--locked"];
-    match rest.first() {
-        Some(name) => arguments.extend(["--package", name.as_str()]),
-        None => arguments.push("--workspace"),
-    }
-    arguments.push("--benches");
-    cargo(&arguments)
 }
 
 fn demo(rest: &[String]) -> Result<(), String> {

@@ -1,0 +1,214 @@
+//! The load: a process of its own that sends rounds of requests over kept connections, as told line by line.
+
+use std::cell::{Cell, RefCell};
+use std::io::{BufRead, Write};
+use std::rc::Rc;
+
+use anyhow::Context;
+use loadtest::Expectations;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::requests::requests;
+
+/// The header that tells the bare server how much to answer; both servers get it.
+pub const ANSWER_BYTES: &str = "x-answer-bytes";
+/// Connections that each have one request under way.
+const CONNECTIONS: usize = 16;
+/// Answers that are judged in a round that asks for it.
+const JUDGED_MAX: usize = 1_500;
+/// Digits of the header's value.
+const DIGITS: usize = 6;
+/// Bidders' answers end far below this.
+const HEAD_BYTES_MAX: usize = 8 << 10;
+
+/// One round, as the parent orders it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Order {
+    /// The server.
+    pub address: String,
+    /// How many requests.
+    pub requests: usize,
+    /// The workload: so many line items.
+    pub line_items: usize,
+    /// Remember how much each request's answer measured, to be asked of the bare server.
+    pub learn_sizes: bool,
+    /// Judge a sample of the answers.
+    pub judge: bool,
+}
+
+/// What became of a round.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Answers with status 200 or 204.
+    pub answered: u64,
+    /// Answers with a bid.
+    pub bids: u64,
+    /// Anything else.
+    pub errors: u64,
+    /// Bytes of all bodies.
+    pub bytes: u64,
+    /// Answers that the judge has seen.
+    pub judged: u64,
+    /// Those among them that break a rule.
+    pub invalid: u64,
+    /// Some of their violations, for people.
+    pub violations: Vec<String>,
+}
+
+/// Plays rounds until standard input ends: one JSON `Order` a line in, one `Outcome` a line out.
+///
+/// # Errors
+/// When an order cannot be read or a server goes away.
+pub fn run() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut load: Option<Rc<Load>> = None;
+    for line in std::io::stdin().lock().lines() {
+        let order: Order = serde_json::from_str(&line?)?;
+        let same = load
+            .take()
+            .filter(|load| load.line_items == order.line_items);
+        let current = same.unwrap_or_else(|| Rc::new(Load::new(order.line_items)));
+        let local = tokio::task::LocalSet::new();
+        let outcome = local.block_on(&runtime, round(Rc::clone(&current), order))?;
+        load = Some(current);
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{}", serde_json::to_string(&outcome)?)?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+struct Load {
+    line_items: usize,
+    bodies: Vec<Vec<u8>>,
+    sizes: RefCell<Vec<usize>>,
+    next: Cell<usize>,
+    outcome: RefCell<Outcome>,
+    expectations: Expectations,
+}
+
+impl Load {
+    fn new(line_items: usize) -> Self {
+        let bodies = requests(line_items);
+        Self {
+            line_items,
+            sizes: RefCell::new(vec![0; bodies.len()]),
+            bodies,
+            next: Cell::new(0),
+            outcome: RefCell::default(),
+            expectations: Expectations {
+                public_url: "https://pixel.localhost".to_owned(),
+                fx: Vec::new(),
+            },
+        }
+    }
+
+    /// The next request's index, until so many have been given.
+    fn draw(&self, requests: usize) -> Option<usize> {
+        let next = self.next.get();
+        self.next.set(next + 1);
+        (next < requests).then(|| next % self.bodies.len())
+    }
+
+    fn note(&self, index: usize, (status, body): (u16, &[u8]), order: &Order) {
+        let mut outcome = self.outcome.borrow_mut();
+        match status {
+            200 => outcome.bids += 1,
+            204 => {}
+            _ => outcome.errors += 1,
+        }
+        outcome.answered += u64::from(matches!(status, 200 | 204));
+        outcome.bytes += body.len() as u64;
+        if let (true, Some(size)) = (order.learn_sizes, self.sizes.borrow_mut().get_mut(index)) {
+            *size = body.len();
+        }
+        if order.judge && status == 200 && outcome.judged < JUDGED_MAX as u64 {
+            let request = self.bodies.get(index).map_or(&[][..], Vec::as_slice);
+            let violations = loadtest::judge(request, body, &self.expectations);
+            outcome.judged += 1;
+            outcome.invalid += u64::from(!violations.is_empty());
+            let room = 5_usize.saturating_sub(outcome.violations.len());
+            let told = violations.iter().take(room).map(|one| format!("{one:?}"));
+            outcome.violations.extend(told);
+        }
+    }
+}
+
+async fn round(load: Rc<Load>, order: Order) -> anyhow::Result<Outcome> {
+    load.next.set(0);
+    load.outcome.take();
+    let order = Rc::new(order);
+    let mut connections = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let work = connection(Rc::clone(&load), Rc::clone(&order));
+        connections.push(tokio::task::spawn_local(work));
+    }
+    for connection in connections {
+        connection.await??;
+    }
+    Ok(load.outcome.take())
+}
+
+async fn connection(load: Rc<Load>, order: Rc<Order>) -> anyhow::Result<()> {
+    let mut stream = TcpStream::connect(&order.address).await?;
+    stream.set_nodelay(true)?;
+    let (mut sent, mut received) = (Vec::with_capacity(4 << 10), Vec::with_capacity(32 << 10));
+    while let Some(index) = load.draw(order.requests) {
+        let body = load.bodies.get(index).map_or(&[][..], Vec::as_slice);
+        let wanted = load.sizes.borrow().get(index).copied().unwrap_or(0);
+        sent.clear();
+        write!(
+            sent,
+            "POST /bid/generic HTTP/1.1\r\nhost: bidder.example\r\ncontent-type: application/json\r\n\
+             x-openrtb-version: 2.6\r\n{ANSWER_BYTES}: {wanted:0DIGITS$}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        )?;
+        sent.extend_from_slice(body);
+        stream.write_all(&sent).await?;
+        let (status, start, length) = read_answer(&mut stream, &mut received).await?;
+        let body = received.get(start..start + length).unwrap_or_default();
+        load.note(index, (status, body), &order);
+    }
+    Ok(())
+}
+
+/// Reads one answer into `into`: its status, where its body starts and how long that is.
+async fn read_answer(
+    stream: &mut TcpStream,
+    into: &mut Vec<u8>,
+) -> anyhow::Result<(u16, usize, usize)> {
+    into.clear();
+    let mut head: Option<(u16, usize, usize)> = None;
+    loop {
+        if let Some((status, start, length)) = head
+            && into.len() >= start + length
+        {
+            return Ok((status, start, length));
+        }
+        anyhow::ensure!(stream.read_buf(into).await? > 0, "the server hung up");
+        if head.is_none() {
+            head = parse_head(into)?;
+            let long = head.is_none() && into.len() > HEAD_BYTES_MAX;
+            anyhow::ensure!(!long, "an answer's head does not end");
+        }
+    }
+}
+
+fn parse_head(bytes: &[u8]) -> anyhow::Result<Option<(u16, usize, usize)>> {
+    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return Ok(None);
+    };
+    let head = std::str::from_utf8(bytes.get(..end).unwrap_or_default())?;
+    let status = head.split(' ').nth(1).context("no status")?.parse()?;
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length")
+            .then_some(value.trim())
+    });
+    let length = length.map_or(Ok(0), str::parse)?;
+    Ok(Some((status, end + 4, length)))
+}

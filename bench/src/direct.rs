@@ -1,0 +1,125 @@
+//! What is measured without sockets: candidates per request, and how long a large snapshot takes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bidder::Call;
+use bidder::snapshot::{Ingredients, Snapshot};
+use ctr_model::Model;
+use domain::time::SystemClock;
+use domain::{Clock, Reject};
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::catalogue;
+use crate::requests::requests;
+use crate::world;
+
+/// Requests that are explained.
+const EXPLAINED: usize = 500;
+/// Snapshots built; the median counts.
+const SNAPSHOTS: usize = 5;
+
+/// Line items per request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Candidates {
+    /// Median of those whose targeting matched.
+    pub matched_p50: usize,
+    /// 95th percentile of those.
+    pub matched_p95: usize,
+    /// Mean of those.
+    pub matched_mean: f64,
+    /// Mean of those that the model was asked about.
+    pub scored_mean: f64,
+    /// Shortest, median and longest request in bytes.
+    pub request_bytes: [usize; 3],
+    /// Refusals by reason among those matched.
+    pub refused: BTreeMap<String, usize>,
+}
+
+/// Explains a sample of the workload.
+///
+/// # Errors
+/// When the bidder cannot be set up.
+pub fn candidates(line_items: usize) -> anyhow::Result<Candidates> {
+    let folder = tempfile::tempdir()?;
+    let world = world::open(line_items, folder.path())?;
+    let mut core = world.bidder.core(0);
+    let all = requests(line_items);
+    let mut matched = Vec::new();
+    let mut scored = 0;
+    let mut refused = BTreeMap::new();
+    for request in all.iter().take(EXPLAINED) {
+        let mut body = request.clone();
+        let call = Call {
+            exchange: "generic",
+            arrived_us: world.clock.monotonic_us(),
+        };
+        let (_, explanation) = core.explain(&call, &mut body);
+        let passed = explanation.verdicts.iter();
+        let passed: Vec<_> = passed
+            .filter(|verdict| verdict.refused != Some(Reject::Targeting))
+            .collect();
+        matched.push(passed.len());
+        scored += passed.iter().filter(|v| v.numbers.click > 0.0).count();
+        for verdict in passed {
+            let why = verdict.refused.map_or("bid", Reject::label);
+            *refused.entry(why.to_owned()).or_default() += 1;
+        }
+    }
+    let mut sizes: Vec<_> = all.iter().map(Vec::len).collect();
+    sizes.sort_unstable();
+    matched.sort_unstable();
+    let at = |list: &[usize], percent: usize| list.get((list.len() - 1) * percent / 100).copied();
+    let size = |percent| at(&sizes, percent).unwrap_or(0);
+    Ok(Candidates {
+        matched_p50: at(&matched, 50).unwrap_or(0),
+        matched_p95: at(&matched, 95).unwrap_or(0),
+        matched_mean: matched.iter().sum::<usize>() as f64 / matched.len() as f64,
+        scored_mean: scored as f64 / matched.len() as f64,
+        request_bytes: [size(0), size(50), size(100)],
+        refused,
+    })
+}
+
+/// Median seconds to build a snapshot.
+pub fn snapshot_seconds(line_items: usize) -> f64 {
+    let catalogue = catalogue(line_items, world::now());
+    let clock = SystemClock::new();
+    let mut times: Vec<_> = (0..SNAPSHOTS)
+        .map(|_| {
+            let start_us = clock.monotonic_us();
+            let built = build(&catalogue);
+            let took_us = clock.monotonic_us() - start_us;
+            drop(built);
+            took_us
+        })
+        .collect();
+    times.sort_unstable();
+    times.get(SNAPSHOTS / 2).map_or(0.0, |us| *us as f64 / 1e6)
+}
+
+/// A snapshot of a catalogue, with an empty model.
+pub fn build(catalogue: &domain::Catalogue) -> Snapshot {
+    Snapshot::build(
+        catalogue,
+        Ingredients {
+            model: Arc::new(Model::untrained()),
+            money: &mut BTreeMap::new(),
+            own_addresses_secure: true,
+            now: world::now(),
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_match_some_line_items_and_buy_of_some() {
+        let found = candidates(1_000).unwrap();
+        assert!((15..=30).contains(&found.matched_p50), "{found:?}");
+        assert!(found.matched_p95 > 60, "{found:?}");
+        assert!(found.refused.contains_key("bid"), "{found:?}");
+    }
+}

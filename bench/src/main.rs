@@ -1,0 +1,52 @@
+//! The program behind `cargo xtask bench bidder`; its other commands are the processes it starts.
+
+use std::process::ExitCode;
+
+use bench::run::Effort;
+use bench::{client, direct, run, servers};
+
+const HELP: &str = "\
+bench bidder [--json] [--quick]   compare the bidder with a bare server
+bench candidates N                how many of N line items a request matches
+bench serve-bidder N | serve-bare | client   the processes that `bidder` starts
+";
+
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool"
+)]
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let has = |flag: &str| words.contains(&flag);
+    let effort = if has("--quick") {
+        Effort::QUICK
+    } else {
+        Effort::FULL
+    };
+    let count = || {
+        words
+            .get(1)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(bench::catalogue::LINE_ITEMS)
+    };
+    let done = match words.first().copied() {
+        Some("bidder") => run::run(effort, has("--json")),
+        Some("candidates") => direct::candidates(count()).map(|found| println!("{found:#?}")),
+        Some("serve-bidder") => servers::bidder(count()),
+        Some("serve-bare") => servers::bare(),
+        Some("client") => client::run(),
+        _ => {
+            eprint!("{HELP}");
+            return ExitCode::from(64);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The comparison: alternating rounds against both servers, medians of them, a table and one line of JSON.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::catalogue::LINE_ITEMS;
+use crate::client::{Order, Outcome};
+use crate::direct;
+use crate::process::Process;
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Effort {
+    /// Rounds against each server.
+    pub rounds: usize,
+    /// Requests of a round: enough that a tick of processor time is under a hundredth of it.
+    pub requests: usize,
+}
+
+impl Effort {
+    /// What is reported.
+    pub const FULL: Self = Self {
+        rounds: 7,
+        requests: 60_000,
+    };
+    /// While something is being tried.
+    pub const QUICK: Self = Self {
+        rounds: 5,
+        requests: 30_000,
+    };
+}
+
+/// What the program with the counting allocator prints.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Allocations {
+    /// Mean heap allocations between body bytes and answer of a request without a bid.
+    pub per_no_bid: f64,
+    /// The same with a bid.
+    pub per_bid: f64,
+    /// Live bytes of a snapshot and of one core's counters, by line item.
+    pub bytes_per_line_item: f64,
+}
+
+/// A server with the rounds that it has played.
+struct Side {
+    process: Process,
+    address: String,
+    line_items: usize,
+    cpu_us: Vec<f64>,
+    last: Outcome,
+}
+
+impl Side {
+    fn start(arguments: &[&str], line_items: usize) -> anyhow::Result<Self> {
+        let mut process = Process::start(arguments)?;
+        let address = process.line()?;
+        Ok(Self {
+            process,
+            address,
+            line_items,
+            cpu_us: Vec::new(),
+            last: Outcome::default(),
+        })
+    }
+
+    fn round(
+        &mut self,
+        client: &mut Process,
+        (requests, learn, judge): (usize, bool, bool),
+    ) -> anyhow::Result<()> {
+        let before = self.process.cpu_seconds()?;
+        let outcome = client.play(&Order {
+            address: self.address.clone(),
+            requests,
+            line_items: self.line_items,
+            learn_sizes: learn,
+            judge,
+        })?;
+        anyhow::ensure!(
+            outcome.errors == 0,
+            "{} answers were errors",
+            outcome.errors
+        );
+        let used = self.process.cpu_seconds()? - before;
+        self.cpu_us.push(used * 1e6 / requests as f64);
+        self.last = outcome;
+        Ok(())
+    }
+
+    fn median_us(&self) -> f64 {
+        let mut sorted = self.cpu_us.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+}
+
+/// Measures everything and prints it; with `json` the last line is one object.
+///
+/// # Errors
+/// When a process fails.
+#[expect(clippy::print_stdout, reason = "a command line tool")]
+pub fn run(effort: Effort, json: bool) -> anyhow::Result<()> {
+    let (bidder, bare, judged) = compare(effort)?;
+    let (bidder_us, bare_us) = (bidder.median_us(), bare.median_us());
+    let (small_us, large_us) = growth(effort)?;
+    let candidates = direct::candidates(LINE_ITEMS)?;
+    let snapshot_s = direct::snapshot_seconds(100_000);
+    let allocations = allocations()?;
+    let requests = effort.requests as f64;
+    let figures: Vec<(&str, Value)> = vec![
+        ("model", json!("logistic")),
+        ("ratio", rounded(bare_us / bidder_us, 3)),
+        ("decisions_per_cpu_second", rounded(1e6 / bidder_us, 0)),
+        ("bare_per_cpu_second", rounded(1e6 / bare_us, 0)),
+        ("bid_share", rounded(bidder.last.bids as f64 / requests, 3)),
+        ("judged_bids", json!(judged.judged)),
+        ("invalid_bids", json!(judged.invalid)),
+        (
+            "answer_bytes_mean",
+            rounded(bidder.last.bytes as f64 / requests, 0),
+        ),
+        ("request_bytes", json!(candidates.request_bytes)),
+        (
+            "candidates_matched",
+            json!({"p50": candidates.matched_p50, "p95": candidates.matched_p95,
+            "mean": rounded(candidates.matched_mean, 1)}),
+        ),
+        (
+            "candidates_scored",
+            json!({"mean": rounded(candidates.scored_mean, 1)}),
+        ),
+        ("cpu_growth_1k_to_100k", rounded(large_us / small_us, 3)),
+        ("snapshot_100k_seconds", rounded(snapshot_s, 2)),
+        (
+            "bytes_per_line_item",
+            rounded(allocations.bytes_per_line_item, 0),
+        ),
+        ("allocs_per_no_bid", rounded(allocations.per_no_bid, 1)),
+        ("allocs_per_bid", rounded(allocations.per_bid, 1)),
+    ];
+    for (name, value) in &figures {
+        println!("{name:<26} {value}");
+    }
+    for violation in &judged.violations {
+        println!("violation: {violation}");
+    }
+    println!(
+        "rounds, us of CPU per request: bidder {:.2?}, bare {:.2?}",
+        bidder.cpu_us, bare.cpu_us
+    );
+    if json {
+        let object: serde_json::Map<_, _> = figures
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        println!("{}", Value::Object(object));
+    }
+    Ok(())
+}
+
+fn rounded(value: f64, digits: i32) -> Value {
+    let scale = 10_f64.powi(digits);
+    json!((value * scale).round() / scale)
+}
+
+fn compare(effort: Effort) -> anyhow::Result<(Side, Side, Outcome)> {
+    let items = LINE_ITEMS.to_string();
+    let mut bidder = Side::start(&["serve-bidder", &items], LINE_ITEMS)?;
+    let mut bare = Side::start(&["serve-bare"], LINE_ITEMS)?;
+    let mut client = Process::start(&["client"])?;
+    // A first round warms both up; in it bids are judged and sizes learned.
+    bidder.round(&mut client, (effort.requests / 4, true, true))?;
+    let judged = bidder.last.clone();
+    bare.round(&mut client, (effort.requests / 4, false, false))?;
+    bidder.cpu_us.clear();
+    bare.cpu_us.clear();
+    for _ in 0..effort.rounds {
+        bidder.round(&mut client, (effort.requests, true, false))?;
+        bare.round(&mut client, (effort.requests, false, false))?;
+    }
+    Ok((bidder, bare, judged))
+}
+
+/// Microseconds of processor time per request at 1,000 and at 100,000 line items.
+fn growth(effort: Effort) -> anyhow::Result<(f64, f64)> {
+    let mut sides = Vec::new();
+    for line_items in [1_000, 100_000_usize] {
+        let arguments = ["serve-bidder", &line_items.to_string()];
+        let client = Process::start(&["client"])?;
+        sides.push((Side::start(&arguments, line_items)?, client));
+    }
+    for round in 0..=effort.rounds {
+        for (side, client) in &mut sides {
+            let requests = if round == 0 {
+                effort.requests / 4
+            } else {
+                effort.requests
+            };
+            side.round(client, (requests, false, false))?;
+            if round == 0 {
+                side.cpu_us.clear();
+            }
+        }
+    }
+    let medians: Vec<_> = sides.iter().map(|(side, _)| side.median_us()).collect();
+    match medians.as_slice() {
+        [small, large] => Ok((*small, *large)),
+        _ => anyhow::bail!("two sides were started"),
+    }
+}
+
+/// Runs the program with the counting allocator, which lies beside this one.
+fn allocations() -> anyhow::Result<Allocations> {
+    let own = std::env::current_exe()?;
+    let program = own.parent().unwrap_or(Path::new(".")).join("allocations");
+    let output = Command::new(&program)
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot start {}", program.display()))?;
+    let text = String::from_utf8(output.stdout)?;
+    serde_json::from_str(text.trim()).context("the allocation counts cannot be read")
+}

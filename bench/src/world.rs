@@ -1,0 +1,157 @@
+//! A bidder over memory stores and the workload's catalogue, with a trained model.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use bidder::{Background, Bidder, Config, Seams};
+use ctr_model::feature::RequestHalf;
+use ctr_model::{CreativeFeatures, Model, RequestFeatures, Trainer};
+use domain::random::{SplitMix64, mix};
+use domain::targeting::{DeviceKind, Inventory, Os, Size};
+use domain::time::SystemClock;
+use domain::{
+    Advertiser, AdvertiserId, Campaign, CampaignId, Catalogue, Clock, Creative, CreativeId,
+    LineItem, LineItemId, Timestamp,
+};
+use event_log::embedded::{EmbeddedConfig, EmbeddedLog};
+use proto::token::TokenKeys;
+use store::StoreError;
+use store::budget::Budgets;
+use store::campaign::CampaignStore;
+use store::memory::{MemoryKeyed, MemorySnapshots};
+use store::profile::Profiles;
+use store::snapshot::SnapshotStore;
+
+use crate::catalogue::{self, SEED, SIZES};
+
+/// The name under which the bidder looks for its model.
+const MODEL: &str = "model";
+/// Impressions that the model has learned from.
+const EXAMPLES: usize = 100_000;
+/// The deadline of the bench in milliseconds: on a busy machine a late answer would be a cheap one.
+const DEADLINE_MS: i64 = 300;
+
+/// Campaigns that never change.
+struct FixedCampaigns(Catalogue);
+
+fn fixed<T>() -> Result<T, StoreError> {
+    Err(StoreError::Conflict("the workload's catalogue"))
+}
+
+impl CampaignStore for FixedCampaigns {
+    fn revision(&self) -> Result<u64, StoreError> {
+        Ok(self.0.revision)
+    }
+    fn catalogue(&self) -> Result<Catalogue, StoreError> {
+        Ok(self.0.clone())
+    }
+    fn put_advertiser(&self, _: &Advertiser) -> Result<AdvertiserId, StoreError> {
+        fixed()
+    }
+    fn put_campaign(&self, _: &Campaign) -> Result<CampaignId, StoreError> {
+        fixed()
+    }
+    fn put_line_item(&self, _: &LineItem) -> Result<LineItemId, StoreError> {
+        fixed()
+    }
+    fn put_creative(&self, _: &Creative) -> Result<CreativeId, StoreError> {
+        fixed()
+    }
+}
+
+/// A bidder that is ready, and what drives it.
+pub struct World {
+    /// Makes cores.
+    pub bidder: Bidder,
+    /// Its background.
+    pub background: Background,
+    /// The clock that calls must be timed by.
+    pub clock: Arc<SystemClock>,
+}
+
+/// A bidder that is ready, with its log in `folder`.
+///
+/// # Errors
+/// When the log cannot be opened or the parts refuse each other.
+pub fn open(line_items: usize, folder: &Path) -> anyhow::Result<World> {
+    let clock = Arc::new(SystemClock::new());
+    let now = clock.now();
+    let catalogue = catalogue::catalogue(line_items, now);
+    let snapshots = MemorySnapshots::new();
+    snapshots.publish(MODEL, 1, &trained(&catalogue).encode())?;
+    let keyed = Arc::new(MemoryKeyed::new());
+    let log = EmbeddedLog::open(folder, EmbeddedConfig::default(), "bench")?;
+    let seams = Seams {
+        clock: Arc::<SystemClock>::clone(&clock),
+        log: Arc::new(log),
+        campaigns: Arc::new(FixedCampaigns(catalogue)),
+        snapshots: Arc::new(snapshots),
+        budgets: Budgets::new(Arc::<MemoryKeyed>::clone(&keyed), 1000),
+        profiles: Profiles::new(keyed),
+        keys: TokenKeys::new([(1, [7; 32])]).context("one key is enough")?,
+        user_secret: [9; 32],
+        bidder: [1; 16],
+        seed: SEED,
+    };
+    let config = Config {
+        deadline_ms: DEADLINE_MS,
+        ..Config::default()
+    };
+    let (bidder, mut background) = Bidder::new(config, seams)?;
+    background.refresh(now)?;
+    background.tick(now)?;
+    Ok(World {
+        bidder,
+        background,
+        clock,
+    })
+}
+
+/// A model that has seen the catalogue's ads on traffic like the workload's.
+pub fn trained(catalogue: &Catalogue) -> Model {
+    let mut rng = SplitMix64::new(mix(SEED ^ 2));
+    let mut trainer = Trainer::new();
+    for _ in 0..EXAMPLES {
+        let Some(item) = rng.pick(&catalogue.line_items) else {
+            break;
+        };
+        let site = catalogue::site(rng.below(2_000));
+        let publisher = format!("pub-{}", rng.below(400));
+        let (width, height) = rng.pick(SIZES).copied().unwrap_or((300, 250));
+        let half = RequestHalf::new(&RequestFeatures {
+            exchange: "generic",
+            inventory: Some(Inventory::Site),
+            site: &site,
+            publisher: &publisher,
+            country: catalogue::country(rng.next_u64()),
+            device: Some(DeviceKind::Phone),
+            os: Some(Os::Android),
+            hour_of_week: rng.below(168) as u8,
+            size: Some(Size { width, height }),
+            position: 1,
+            segments: &[],
+            user_impressions: rng.below(4) as u32,
+            user_clicks: 0,
+            user_known: true,
+        });
+        let features = half.with(&CreativeFeatures {
+            advertiser: AdvertiserId(item.campaign.0),
+            campaign: item.campaign,
+            line_item: item.id,
+            creative: CreativeId(item.id.0),
+            format: "banner",
+        });
+        let clicked = rng.chance(0.01 + 0.01 * (item.id.0 % 3) as f64);
+        trainer.learn_click(&features, clicked);
+        if clicked {
+            trainer.learn_conversion(&features, rng.chance(0.05));
+        }
+    }
+    trainer.model(1)
+}
+
+/// When the workload's campaigns are live.
+pub fn now() -> Timestamp {
+    SystemClock::new().now()
+}
