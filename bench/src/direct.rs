@@ -53,6 +53,7 @@ pub fn candidates(line_items: usize) -> anyhow::Result<Candidates> {
         let call = Call {
             exchange: "generic",
             arrived_us: world.clock.monotonic_us(),
+            format: proto::openrtb::Format::Json,
         };
         let (_, explanation) = core.explain(&call, &mut body);
         let passed = explanation.verdicts.iter();

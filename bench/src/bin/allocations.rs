@@ -89,6 +89,7 @@ fn per_decision() -> anyhow::Result<(f64, f64)> {
             let call = Call {
                 exchange: "generic",
                 arrived_us: world.clock.monotonic_us(),
+                format: proto::openrtb::Format::Json,
             };
             let before = COUNT.load(Ordering::Relaxed);
             let outcome = core.decide(&call, &mut body).outcome;
