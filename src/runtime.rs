@@ -171,7 +171,9 @@ fn start_bidder(
     clock: &Arc<dyn Clock>,
     (listener, shutdown): Listening<'_>,
 ) -> anyhow::Result<(Bidder, bidder::Server)> {
-    let (bidder, background) = Bidder::new(config.bidder.clone(), seams(config, node, clock)?)?;
+    let seams = seams(config, node, clock)?;
+    seams.budgets.lapse_all(clock.now())?;
+    let (bidder, background) = Bidder::new(config.bidder.clone(), seams)?;
     let server = bidder::Server::run(
         &bidder,
         background,

@@ -16,6 +16,10 @@ use domain::{Micros, Timestamp};
 use crate::hold::EXPECTED_HOLD_MARGIN;
 use crate::watermark::{ANY_EXCHANGE, Watermarks};
 
+/// All of something, in millionths.
+const WHOLE_PPM: i64 = 1_000_000;
+/// Bidders report every hold within this time, in milliseconds.
+const REPORT_MS_MAX: i64 = 3_000;
 /// A silent exchange is probed with this part of the budget.
 const PROBE_SHARE: i64 = 1_000;
 
@@ -93,15 +97,35 @@ pub struct Lease {
     pub expires_at: Timestamp,
     /// The longest hold time its bids may have had.
     pub hold_ms: i64,
-    /// What its bids hold of their full cost, in millionths.
-    pub ratio_ppm: i64,
+    /// What its bids hold of their full cost.
+    pub ratio: LeaseRatio,
 }
 
-impl Lease {
-    /// The full cost of the bids that it allows.
-    fn worth(&self) -> Micros {
-        self.amount
-            .mul_div(1_000_000, self.ratio_ppm.clamp(1, 1_000_000))
+/// The least that bids of a lease may hold of their full cost, those included that the bidder has not reported yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseRatio {
+    /// In millionths.
+    pub ppm: i64,
+    /// A higher one is believed from then on only: by then older bids are reported.
+    pub until: Timestamp,
+}
+
+impl LeaseRatio {
+    /// A lower ratio counts at once, a higher one when nothing older can be unreported.
+    fn follow(before: Option<Self>, ppm: i64, now: Timestamp) -> Self {
+        let ppm = ppm.clamp(1, WHOLE_PPM);
+        match before {
+            Some(before) if ppm > before.ppm && now < before.until => before,
+            _ => Self {
+                ppm,
+                until: now.plus_ms(REPORT_MS_MAX),
+            },
+        }
+    }
+
+    /// The full cost of bids that hold `amount`.
+    fn worth(self, amount: Micros) -> Micros {
+        amount.mul_div(WHOLE_PPM, self.ppm.clamp(1, WHOLE_PPM))
     }
 }
 
@@ -124,7 +148,7 @@ pub struct Account {
     pub day_spent: Micros,
     /// What bids cost in the end, for expected holds and pacing.
     pub resolved: Resolved,
-    /// Given as a probe since a watermark last released something.
+    /// Given as a probe since everything open last fitted into what was left.
     pub probed: Micros,
     /// Holds.
     pub holds: BTreeMap<HoldKey, Bucket>,
@@ -246,7 +270,11 @@ impl Account {
     /// What it would cost if everything open and everything leased were won at its own price.
     fn worst(&self) -> Micros {
         let open: Micros = self.holds.values().map(|bucket| bucket.open).sum();
-        let leased: Micros = self.leases.values().map(Lease::worth).sum();
+        let leased: Micros = self
+            .leases
+            .values()
+            .map(|lease| lease.ratio.worth(lease.amount))
+            .sum();
         (open + leased).at_least_zero()
     }
 
@@ -332,9 +360,16 @@ impl Account {
         });
         self.unbilled += released.won;
         if released.bid > Micros::ZERO {
-            self.probed = Micros::ZERO;
             self.resolved.add(released.bid, released.cost);
         }
+    }
+
+    /// Turns every lease into a hold, where it is known that no bidder lives.
+    pub fn lapse_all(&mut self, now: Timestamp) {
+        for lease in self.leases.values_mut() {
+            lease.expires_at = lease.expires_at.min(now);
+        }
+        self.lapse_leases(now);
     }
 
     /// A dead bidder may have bid all its lease, on any exchange, until the moment it lapsed.
@@ -350,7 +385,7 @@ impl Account {
             let key = HoldKey::of(ANY_EXCHANGE, lease.hold_ms, lease.expires_at);
             let bucket = self.bucket(&key);
             bucket.held += lease.amount;
-            bucket.open += lease.worth();
+            bucket.open += lease.ratio.worth(lease.amount);
             self.drop_if_empty(&key);
         }
     }
@@ -377,27 +412,31 @@ impl Account {
         self.leases.remove(&request.bidder);
         self.advance(marks, now);
         let left = self.left(limits, now);
-        let others = self.others(left, amount, request.ratio_ppm);
+        let ratio = LeaseRatio::follow(known.map(|lease| lease.ratio), request.ratio_ppm, now);
+        let free = self.free(left, amount, ratio);
+        if free >= Micros::ZERO {
+            // Everything open fits again, an earlier probe's bids included.
+            self.probed = Micros::ZERO;
+        }
         let target = request
             .wanted
             .max(request.full_bid)
             .min(self.lease_ceiling(left, request));
-        let free = left - others - amount;
         let mut added = (target - amount).min(free).at_least_zero();
         if amount + added < request.full_bid && left >= request.full_bid {
             added += self.probe(limits, request.full_bid, amount + added, now);
         }
-        let mut lease = Lease {
+        let lease = Lease {
             amount: amount + added,
             expires_at: now.plus_ms(LEASE_MS_MAX),
             hold_ms: request.hold_ms_max,
-            ratio_ppm: request.ratio_ppm,
+            ratio,
         };
         self.leases.insert(request.bidder, lease);
         let full_holds = self.is_tight(left);
         if full_holds {
-            lease.ratio_ppm = 1_000_000;
-            self.leases.insert(request.bidder, lease);
+            let ratio = LeaseRatio::follow(Some(ratio), WHOLE_PPM, now);
+            self.leases.insert(request.bidder, Lease { ratio, ..lease });
         }
         Grant {
             added,
@@ -418,16 +457,10 @@ impl Account {
             || left <= self.worst()
     }
 
-    /// What everybody else's bids and leases take of what is left, while the asking bidder has `own`.
-    fn others(&self, left: Micros, own: Micros, ratio_ppm: i64) -> Micros {
-        let own_worth = own.mul_div(1_000_000, ratio_ppm.clamp(1, 1_000_000));
-        let (held, worst) = (self.exposed(), self.worst());
-        let margin = Micros((held + own).0.saturating_mul(EXPECTED_HOLD_MARGIN));
-        if left <= margin || left <= worst + own_worth {
-            held.max(worst)
-        } else {
-            held
-        }
+    /// What may be added to a lease of `own`, which is not among the leases now. Even if everything open and
+    /// leased were won at its own price, it still fits into what is left.
+    fn free(&self, left: Micros, own: Micros, ratio: LeaseRatio) -> Micros {
+        (left - self.exposed() - own).min(left - self.worst() - ratio.worth(own))
     }
 
     /// Leases of other bidders count against the ceiling too.

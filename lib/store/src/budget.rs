@@ -46,6 +46,21 @@ impl Budgets {
         })
     }
 
+    /// Turns every lease into a hold. Only for a process that alone holds the store, before its bidders start:
+    /// the leases it finds are those of processes that died, and would keep new ones small until they lapse.
+    ///
+    /// # Errors
+    /// When the storage fails or holds what does not decode.
+    pub fn lapse_all(&self, now: Timestamp) -> Result<(), StoreError> {
+        let campaigns: Vec<CampaignId> = self.accounts()?.into_keys().collect();
+        self.transact(|change| {
+            for campaign in &campaigns {
+                change.account(*campaign)?.0.lapse_all(now);
+            }
+            Ok(())
+        })
+    }
+
     /// Runs a change until nobody else's comes first.
     ///
     /// # Errors

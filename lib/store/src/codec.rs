@@ -2,7 +2,7 @@
 
 use domain::ledger::{Entry, LedgerRow};
 use domain::{BidId, CampaignId, Currency, EventId, LineItemId, Micros, Timestamp};
-use pacing::account::{Bucket, HoldKey, Lease, Resolved};
+use pacing::account::{Bucket, HoldKey, Lease, LeaseRatio, Resolved};
 use pacing::{Account, Watermarks};
 use prost::Message;
 use proto::state as wire;
@@ -85,7 +85,10 @@ pub(crate) fn account(bytes: Option<&[u8]>) -> Result<Account, StoreError> {
             amount: Micros(lease.amount_micros),
             expires_at: Timestamp(lease.expires_at_ms),
             hold_ms: lease.hold_ms,
-            ratio_ppm: lease.ratio_ppm,
+            ratio: LeaseRatio {
+                ppm: lease.ratio_ppm,
+                until: Timestamp(lease.ratio_until_ms),
+            },
         };
         account.leases.insert(bidder, lease);
     }
@@ -108,7 +111,8 @@ pub(crate) fn encode_account(account: &Account) -> Vec<u8> {
         amount_micros: lease.amount.0,
         expires_at_ms: lease.expires_at.0,
         hold_ms: lease.hold_ms,
-        ratio_ppm: lease.ratio_ppm,
+        ratio_ppm: lease.ratio.ppm,
+        ratio_until_ms: lease.ratio.until.0,
     };
     let wire = wire::Account {
         spent_micros: account.spent.0,

@@ -162,6 +162,24 @@ fn a_dead_bidders_lease_waits_for_every_exchange() {
 }
 
 #[test]
+fn leases_of_the_dead_do_not_keep_a_new_bidder_small() {
+    let (mut account, marks) = (Account::default(), Watermarks::new(0));
+    account.renew(&request(vec![]), &LIMITS, &marks, Timestamp(0));
+    account.lapse_all(Timestamp(1_000));
+    assert_eq!(
+        account.held(),
+        Micros(20_000),
+        "what it may have bid stays held"
+    );
+    let mut new = request(vec![]);
+    new.bidder = [2; 16];
+    assert_eq!(
+        account.renew(&new, &LIMITS, &marks, Timestamp(1_000)).added,
+        Micros(20_000)
+    );
+}
+
+#[test]
 fn a_silent_exchange_gets_one_small_probe() {
     let (mut account, marks) = (Account::default(), Watermarks::new(0));
     let limits = BudgetLimits {
