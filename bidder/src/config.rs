@@ -37,7 +37,7 @@ pub struct Config {
     pub network_margin_ms: i64,
     /// With less than this left, in milliseconds, a request is not worth starting.
     pub decide_ms_min: i64,
-    /// Requests under way at once in one process; what comes beyond is answered 204 at once.
+    /// Requests whose body is still on its way, in one process; what comes beyond is answered 204 at once.
     pub in_flight_max: usize,
     /// Where browsers and exchanges reach the pixel; no slash at the end.
     pub public_url: String,
