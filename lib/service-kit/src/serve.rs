@@ -306,13 +306,18 @@ async fn serve_core<S, F, B>(
     while let Some(accepted) = accept_now(&listener).await {
         core.place(accepted, &spawner).await;
     }
+    // Told before the socket closes: whoever sees it closed gets answers that say `connection: close`.
+    spawner.drain.send_replace(true);
     drop(listener);
     handed.close();
     while let Some((stream, place)) = handed.recv().await {
         spawner.adopt(stream, place);
     }
-    let Spawner { drain, alive, .. } = spawner;
-    drain.send_replace(true);
+    let Spawner {
+        alive,
+        drain: _drain,
+        ..
+    } = spawner;
     drop(alive);
     // Nothing is ever sent: this ends when the last connection has dropped its handle.
     while all_done.recv().await.is_some() {}
