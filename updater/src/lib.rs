@@ -153,6 +153,11 @@ impl Updater {
         least
     }
 
+    /// Whether accounts and reports include the same part of the log: not after a step that failed between them.
+    pub fn in_step(&self) -> bool {
+        self.sinks.state_offsets == self.sinks.report_offsets
+    }
+
     /// Whether everything acknowledged so far is applied to accounts and reports.
     ///
     /// # Errors

@@ -4,12 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use event_log::embedded::open_read_only;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::Request;
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 
-use super::recount::Totals;
+use super::recount::{self, Totals};
+use crate::node::log_folder;
 
 /// How long the server may take to apply what the log holds.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,6 +42,7 @@ pub(crate) fn totals(data: &Path, holder: &str) -> anyhow::Result<Totals> {
 async fn wait_for_totals(data: &Path, holder: &str) -> anyhow::Result<Totals> {
     let mut holder = holder.to_owned();
     let mut refused = 0;
+    let ends = recount::ends(&open_read_only(&log_folder(data))?)?;
     loop {
         let Some(address) = holder
             .split_once("admin ")
@@ -51,7 +54,7 @@ async fn wait_for_totals(data: &Path, holder: &str) -> anyhow::Result<Totals> {
             );
         };
         match ask(&address).await {
-            Ok(totals) if totals.caught_up => return Ok(totals),
+            Ok(totals) if totals.includes(&ends) => return Ok(totals),
             Ok(_) => {}
             // A server that is just starting holds the folder before it answers.
             Err(error) if refused > 100 => return Err(error),

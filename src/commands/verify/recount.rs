@@ -9,8 +9,8 @@ use anyhow::{Context, ensure};
 use domain::report::Counters;
 use domain::time::SystemClock;
 use domain::{CampaignId, Clock, EventId};
-use event_log::Topic;
 use event_log::embedded::LogReader;
+use event_log::{Partition, Topic};
 use serde::{Deserialize, Serialize};
 use store::keyed::KeyedStore;
 use store::report::{ReportFilter, ReportStore};
@@ -20,11 +20,16 @@ use updater::{Deps, Updater};
 use crate::config::Config;
 use crate::node::Node;
 
+/// What is recounted: money and what users did. Bids are logged best effort and change neither.
+const COUNTED: [Topic; 2] = [Topic::Billing, Topic::UserEvents];
+
 /// What the sinks have, as of these offsets.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Totals {
     /// Topic, partition, and the next offset that is not included.
     pub offsets: Vec<(String, u32, u64)>,
+    /// Whether ledger and reports both are at these offsets.
+    pub(crate) in_step: bool,
     /// Whether that was the end of the log.
     pub caught_up: bool,
     /// Sum of the ledger's rows, by campaign.
@@ -103,6 +108,7 @@ impl Totals {
         updater: &Updater,
     ) -> anyhow::Result<Self> {
         let mut totals = Self {
+            in_step: updater.in_step(),
             caught_up: updater.caught_up()?,
             ..Self::default()
         };
@@ -140,6 +146,14 @@ impl Totals {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether everything before these ends of partitions is included, in ledger and reports alike.
+    pub(crate) fn includes(&self, ends: &[(Partition, u64)]) -> bool {
+        let reached = |(partition, end): &(Partition, u64)| {
+            self.next(partition.topic, partition.index) >= *end
+        };
+        self.in_step && ends.iter().all(reached)
     }
 
     fn next(&self, topic: Topic, partition: u32) -> u64 {
@@ -188,6 +202,22 @@ pub(crate) struct Counted {
     pub damaged: u64,
 }
 
+/// Where the counted partitions of the log end now.
+///
+/// # Errors
+/// When the log cannot be read.
+pub(crate) fn ends(reader: &LogReader) -> anyhow::Result<Vec<(Partition, u64)>> {
+    let mut ends = Vec::new();
+    for topic in COUNTED {
+        for partition in reader.partitions(topic) {
+            let mut end = 0;
+            reader.for_each(partition, |record| end = record.offset + 1)?;
+            ends.push((partition, end));
+        }
+    }
+    Ok(ends)
+}
+
 /// Recounts the log up to the totals' offsets; acknowledged ids may stand after them too.
 ///
 /// # Errors
@@ -200,7 +230,7 @@ pub(crate) fn count(
     let mut recount = Recount::default();
     let mut later = BTreeSet::new();
     let mut damaged = 0;
-    for topic in [Topic::Billing, Topic::UserEvents] {
+    for topic in COUNTED {
         for partition in reader.partitions(topic) {
             let oldest = reader.oldest(partition)?;
             ensure!(
