@@ -7,7 +7,8 @@ use domain::ids::BidIds;
 use domain::random::SplitMix64;
 use domain::{EventId, NoBid, Outcome, Timestamp};
 use pacing::account::HoldKey;
-use proto::event::BidRef;
+use prost::Message;
+use proto::event::{self, BidRef};
 use proto::openrtb::{BidRequest, Format, RequestError};
 use store::profile::Profile;
 
@@ -17,6 +18,7 @@ use crate::explain::{Explanation, Sink};
 use crate::facts::{self, Reader, RequestFacts, Texts};
 use crate::metrics::Counts;
 use crate::money::CoreReport;
+use crate::outbox::{Content, Outbox};
 use crate::price::answer_currency;
 use crate::record::{self, Subject};
 use crate::respond::{self, Written};
@@ -71,6 +73,7 @@ pub struct BidderCore {
     event_ids: BidIds,
     report: CoreReport,
     reports: SyncSender<CoreReport>,
+    outbox: Outbox,
     counts: Counts,
     out: Vec<u8>,
 }
@@ -91,6 +94,7 @@ impl BidderCore {
             event_ids,
             report: CoreReport::default(),
             reports,
+            outbox: Outbox::default(),
             counts: Counts::default(),
             out: Vec::with_capacity(16 << 10),
         }
@@ -321,10 +325,13 @@ impl BidderCore {
             }
         }
         self.counts.bids(1);
-        record::offer_bid(
-            self.shared.log.as_ref(),
-            &record::bid_event(auction, win, reference),
-        );
+        let event = record::bid_event(auction, win, reference);
+        let key = event.bid_ref().map(event::user_partition_key);
+        let key = key.unwrap_or_default();
+        let log = self.shared.log.as_ref();
+        self.outbox.add(log, (&key, Content::Bid), |out| {
+            event.encode(out).expect("a Vec takes every write");
+        });
     }
 
     /// Takes the newest snapshot into use; counters of the old one go out first.
@@ -352,10 +359,16 @@ impl BidderCore {
         Ok(newest)
     }
 
+    /// Hands the records of bids to the log; called many times a second.
+    pub fn hand_over(&mut self) {
+        self.outbox.hand_over(self.shared.log.as_ref());
+    }
+
     /// Hands over counts and holds; called once a second and before the end. Never loses a hold: what the
     /// background cannot take now stays here.
     pub fn flush(&mut self, now: Timestamp) {
         self.flush_tally(now);
+        self.hand_over();
         self.counts.hand_over();
         let report = std::mem::take(&mut self.report);
         if report == CoreReport::default() {
@@ -374,6 +387,7 @@ impl BidderCore {
             return;
         };
         let (shared, report, ids) = (&self.shared, &mut self.report, &mut self.event_ids);
+        let outbox = &mut self.outbox;
         self.work.tally.drain_campaigns(|position, count| {
             if let Some(live) = snapshot.campaigns.get(position) {
                 report.eligible(live.campaign.id, count);
@@ -393,7 +407,10 @@ impl BidderCore {
             };
             let id = EventId(ids.next_id().0);
             let event = record::delivery_event(id, subject, &entry, now);
-            record::offer_delivery(shared.log.as_ref(), subject.line_item, &event);
+            let key = subject.line_item.to_be_bytes();
+            outbox.add(shared.log.as_ref(), (&key, Content::Delivery), |out| {
+                event.encode(out).expect("a Vec takes every write");
+            });
         });
     }
 }

@@ -114,6 +114,11 @@ impl CoreService {
         self.core.borrow_mut().flush(self.clock.now());
     }
 
+    /// Hands the records of bids to the log.
+    pub fn hand_over(&self) {
+        self.core.borrow_mut().hand_over();
+    }
+
     /// Answers one request.
     pub async fn serve(self: Rc<Self>, request: Request<Incoming>) -> Response<Full<Bytes>> {
         self.respond(request).await

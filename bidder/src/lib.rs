@@ -16,6 +16,7 @@ pub mod gate;
 pub mod http;
 pub mod metrics;
 pub mod money;
+pub mod outbox;
 pub mod pacing;
 pub mod price;
 pub mod privacy;

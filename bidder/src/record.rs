@@ -1,12 +1,9 @@
 //! What goes to the event log: every bid with what produced it, and each second the counts of each line item.
 
 use domain::{EventId, Reject, Timestamp};
-use event_log::{EventLog, Record, Topic};
-use prost::Message;
 use proto::event::{self, Bid, BidRef, Delivery, IdKind, Kind, Privacy, ReasonCount};
 
 use crate::auction::{Auction, Win};
-use crate::metrics;
 use crate::tally::Entry;
 
 /// The record of a bid.
@@ -53,24 +50,6 @@ fn clip(text: &str) -> String {
     text.get(..end.unwrap_or(0)).unwrap_or_default().to_owned()
 }
 
-/// Offers the record of a bid to the log, without waiting; what it does not take is counted.
-pub fn offer_bid(log: &dyn EventLog, event: &event::Event) {
-    let key = event
-        .bid_ref()
-        .map(event::user_partition_key)
-        .unwrap_or_default();
-    let record = Record {
-        key,
-        payload: event.encode_to_vec(),
-    };
-    let acknowledge = Box::new(|taken: Result<_, _>| {
-        if taken.is_err() {
-            ::metrics::counter!(metrics::BIDS_UNLOGGED).increment(1);
-        }
-    });
-    log.append(Topic::Bids, vec![record], acknowledge);
-}
-
 /// Whose counts a delivery event holds.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
@@ -111,18 +90,4 @@ pub fn delivery_event(
             .collect(),
     };
     event::event(id, subject.region, now, Kind::Delivery(delivery))
-}
-
-/// Offers a delivery event to the log, without waiting.
-pub fn offer_delivery(log: &dyn EventLog, line_item: u64, event: &event::Event) {
-    let record = Record {
-        key: line_item.to_be_bytes().to_vec(),
-        payload: event.encode_to_vec(),
-    };
-    let acknowledge = Box::new(|taken: Result<_, _>| {
-        if taken.is_err() {
-            ::metrics::counter!(metrics::DELIVERY_UNLOGGED).increment(1);
-        }
-    });
-    log.append(Topic::Bids, vec![record], acknowledge);
 }

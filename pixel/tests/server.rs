@@ -12,7 +12,7 @@ use domain::time::ManualClock;
 use event_log::embedded::{EmbeddedConfig, EmbeddedLog};
 use event_log::memory::{Faults, MemoryLog};
 use event_log::{
-    Acknowledge, Consumer, EventLog, LogError, Offset, Partition, Record, Stored, Topic,
+    Acknowledge, Consumer, EventLog, LogError, Offset, Packed, Partition, Record, Stored, Topic,
 };
 use parking_lot::Mutex;
 use pixel::{Pixel, PixelConfig, http::GIF};
@@ -262,6 +262,10 @@ impl Hanging {
 impl EventLog for Hanging {
     fn append(&self, topic: Topic, records: Vec<Record>, acknowledge: Acknowledge) {
         self.waiting.lock().push((topic, records, acknowledge));
+    }
+
+    fn append_packed(&self, partition: Partition, records: Packed, acknowledge: Acknowledge) {
+        self.log.append_packed(partition, records, acknowledge);
     }
 
     fn partitions(&self, topic: Topic) -> u32 {

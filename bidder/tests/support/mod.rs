@@ -112,8 +112,9 @@ impl World {
             .then(|| serde_json::from_slice(answer.body).unwrap())
     }
 
-    /// Everything that was logged.
-    pub fn events(&self) -> Vec<Event> {
+    /// Everything that was logged; what the core still keeps is handed over first.
+    pub fn events(&mut self) -> Vec<Event> {
+        self.core.hand_over();
         let partition = Partition {
             topic: Topic::Bids,
             index: 0,

@@ -1,8 +1,8 @@
 //! What every log promises, as a suite that each implementation's tests run.
 
 use crate::{
-    Appended, Consumer, EventLog, LogError, Offset, Partition, Polled, Record, Stored, Topic,
-    partition_of,
+    Appended, Consumer, EventLog, LogError, Offset, Packed, Partition, Polled, Record, Stored,
+    Topic, partition_of,
 };
 use domain::limits::LOG_RECORD_BYTES_MAX;
 use std::sync::mpsc;
@@ -22,6 +22,7 @@ pub fn run(make: Make<'_>) {
     offsets_rise_from_zero(make(1).as_ref());
     topics_are_apart(make(1).as_ref());
     keys_choose_partitions(make(4).as_ref());
+    packed_records_stay_apart(make(2).as_ref());
     reads_are_bounded(make(1).as_ref());
     large_records_are_refused_whole(make(1).as_ref());
     consumers_get_records_after_seek(make(1).as_ref());
@@ -116,6 +117,29 @@ fn keys_choose_partitions(log: &dyn EventLog) {
         assert!(count > 0, "partition {index} got nothing");
         assert_eq!(log.range(partition(Topic::Billing, index)), Ok((0, count)));
     }
+}
+
+fn packed_records_stay_apart(log: &dyn EventLog) {
+    let bids = partition(Topic::Bids, 1);
+    let mut packed = Packed::default();
+    for payload in ["a", "", "bcd"] {
+        packed.push_with(|bytes| bytes.extend_from_slice(payload.as_bytes()));
+    }
+    assert_eq!((packed.len(), packed.bytes()), (3, 4));
+    let (sender, answer) = mpsc::sync_channel(1);
+    // Nobody listens any more only when the wait below has failed the test.
+    let acknowledge = move |result| drop(sender.send(result));
+    log.append_packed(bids, packed, Box::new(acknowledge));
+    let appended = answer.recv_timeout(LONG).unwrap_or(Err(LogError::Closed));
+    let partition = bids;
+    assert_eq!(
+        appended,
+        Ok(Appended {
+            partition,
+            first: 0
+        })
+    );
+    assert_eq!(log.read(bids, 0, 100), Ok(stored(0, &["a", "", "bcd"])));
 }
 
 fn reads_are_bounded(log: &dyn EventLog) {

@@ -46,8 +46,8 @@ use crate::consumer::{Batch, Member, Source};
 use crate::group::Groups;
 use crate::lock::FolderLock;
 use crate::{
-    Acknowledge, Appended, Consumer, EventLog, LogError, Offset, Partition, Record, Stored, Topic,
-    check_sizes, partition_for,
+    Acknowledge, Appended, Consumer, EventLog, LogError, Offset, Packed, Partition, Record, Stored,
+    Topic, partition_for,
 };
 use domain::time::Timestamp;
 use fs::{Disk, RealDisk};
@@ -260,17 +260,21 @@ impl Drop for EmbeddedLog {
 
 impl EventLog for EmbeddedLog {
     fn append(&self, topic: Topic, records: Vec<Record>, acknowledge: Acknowledge) {
-        if let Err(error) = check_sizes(&records) {
+        let partition = partition_for(topic, &records, self.shared.config.partitions);
+        self.append_packed(partition, records.into(), acknowledge);
+    }
+
+    fn append_packed(&self, partition: Partition, records: Packed, acknowledge: Acknowledge) {
+        if let Err(error) = records.check_sizes() {
             return acknowledge(Err(error));
         }
-        let partition = partition_for(topic, &records, self.shared.config.partitions);
         if records.is_empty() {
             let first = self.shared.shelf(partition).map(|shelf| shelf.end());
             return acknowledge(first.map(|first| Appended { partition, first }));
         }
         let pending = Pending {
             slot: self.shared.slot(partition),
-            payloads: records.into_iter().map(|record| record.payload).collect(),
+            payloads: records,
             acknowledge,
         };
         if let Err((error, pending)) = self.shared.queue.offer(pending) {

@@ -15,8 +15,10 @@ pub mod embedded;
 mod group;
 pub mod lock;
 pub mod memory;
+mod packed;
 
-use domain::limits::LOG_RECORD_BYTES_MAX;
+pub use packed::Packed;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -140,6 +142,9 @@ pub trait EventLog: Send + Sync {
     /// with a full queue `acknowledge` is called at once with `Full`.
     fn append(&self, topic: Topic, records: Vec<Record>, acknowledge: Acknowledge);
 
+    /// As `append`, for records that were collected for one partition (`partition_of` their keys).
+    fn append_packed(&self, partition: Partition, records: Packed, acknowledge: Acknowledge);
+
     /// How many partitions a topic has.
     fn partitions(&self, topic: Topic) -> u32;
 
@@ -216,14 +221,5 @@ pub(crate) fn partition_for(topic: Topic, records: &[Record], partitions: u32) -
     Partition {
         topic,
         index: partition_of(key, partitions),
-    }
-}
-
-/// Refuses an append of which any record is too large.
-pub(crate) fn check_sizes(records: &[Record]) -> Result<(), LogError> {
-    let over = |record: &&Record| record.payload.len() > LOG_RECORD_BYTES_MAX;
-    match records.iter().find(over) {
-        Some(record) => Err(LogError::TooLarge(record.payload.len())),
-        None => Ok(()),
     }
 }

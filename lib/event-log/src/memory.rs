@@ -3,8 +3,8 @@
 use crate::consumer::{Batch, Member, Source};
 use crate::group::Groups;
 use crate::{
-    Acknowledge, Appended, Consumer, EventLog, LogError, Offset, Partition, Record, Stored, Topic,
-    check_sizes, partition_for,
+    Acknowledge, Appended, Consumer, EventLog, LogError, Offset, Packed, Partition, Record, Stored,
+    Topic, partition_for,
 };
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -62,17 +62,17 @@ impl MemoryLog {
 }
 
 impl State {
-    fn append(&mut self, partition: Partition, records: Vec<Record>) -> Result<Appended, LogError> {
+    fn append(&mut self, partition: Partition, records: &Packed) -> Result<Appended, LogError> {
         let stored = self.records.entry(partition).or_default();
         let first = stored.len() as Offset;
         if self.faults.refuse_appends > 0 {
             self.faults.refuse_appends -= 1;
             if self.faults.keep_refused {
-                stored.extend(records.into_iter().map(|record| record.payload));
+                stored.extend(records.iter().map(<[u8]>::to_vec));
             }
             return Err(LogError::Storage("injected fault".to_owned()));
         }
-        stored.extend(records.into_iter().map(|record| record.payload));
+        stored.extend(records.iter().map(<[u8]>::to_vec));
         Ok(Appended { partition, first })
     }
 }
@@ -80,8 +80,13 @@ impl State {
 impl EventLog for MemoryLog {
     fn append(&self, topic: Topic, records: Vec<Record>, acknowledge: Acknowledge) {
         let partition = partition_for(topic, &records, self.inner.partitions);
-        let result =
-            check_sizes(&records).and_then(|()| self.inner.state.lock().append(partition, records));
+        self.append_packed(partition, records.into(), acknowledge);
+    }
+
+    fn append_packed(&self, partition: Partition, records: Packed, acknowledge: Acknowledge) {
+        let result = records
+            .check_sizes()
+            .and_then(|()| self.inner.state.lock().append(partition, &records));
         self.inner.groups.signal.raise();
         acknowledge(result);
     }

@@ -5,7 +5,7 @@ use super::partition::Shelf;
 use super::record;
 use super::segment::Segment;
 use super::storage_error;
-use crate::{Acknowledge, Appended, LogError, Offset};
+use crate::{Acknowledge, Appended, LogError, Offset, Packed};
 use std::io;
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ impl Appender {
     /// Adds the records of one append. Those that no longer fit begin the next segment.
     pub(crate) fn push(
         &mut self,
-        payloads: &[Vec<u8>],
+        payloads: &Packed,
         acknowledge: Acknowledge,
         settled: &mut Settled,
     ) {
@@ -88,7 +88,7 @@ impl Appender {
             until: first + payloads.len() as u64,
             acknowledge,
         });
-        for payload in payloads {
+        for payload in payloads.iter() {
             if let Err(error) = self.add(payload, settled) {
                 return self.seal(&error, settled);
             }

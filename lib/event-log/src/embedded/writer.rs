@@ -3,7 +3,7 @@
 use super::append::{Appender, Settled};
 use crate::group::Groups;
 use crate::lock::FolderLock;
-use crate::{Acknowledge, LogError};
+use crate::{Acknowledge, LogError, Packed};
 use parking_lot::{Condvar, Mutex};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct Pending {
     /// Index of the partition among all partitions of all topics.
     pub(crate) slot: usize,
-    pub(crate) payloads: Vec<Vec<u8>>,
+    pub(crate) payloads: Packed,
     pub(crate) acknowledge: Acknowledge,
 }
 
 impl Pending {
     fn bytes(&self) -> usize {
-        self.payloads.iter().map(Vec::len).sum()
+        self.payloads.bytes()
     }
 }
 
