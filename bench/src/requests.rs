@@ -202,12 +202,12 @@ mod tests {
 
     #[test]
     fn requests_are_the_same_each_time_and_of_the_stated_size() {
-        let all = requests(1_000);
+        let (all, mut arena) = (requests(1_000), proto::openrtb::Arena::new());
         assert_eq!(all, requests(1_000));
         assert_eq!(all.len(), REQUESTS);
         for mut request in all {
             assert!(BYTES.contains(&request.len()), "{} bytes", request.len());
-            assert!(proto::openrtb::parse(&mut request).is_ok());
+            assert!(proto::openrtb::parse(&mut request, &mut arena).is_ok());
         }
     }
 }

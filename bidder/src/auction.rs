@@ -116,7 +116,7 @@ pub fn run(
         if wins.len() >= bids_max || position > 0 && auction.is_late() {
             break;
         }
-        let sizes = imp.banner.as_ref().map_or(&[][..], |banner| &banner.sizes);
+        let sizes = imp.banner.as_ref().map_or(&[][..], |banner| banner.sizes);
         work.narrowed.clone_from(&work.matching);
         auction
             .snapshot

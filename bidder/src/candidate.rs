@@ -1,7 +1,5 @@
 //! One line item on one impression: its best ad, what that is worth, and the price, or the rule that refuses.
 
-use std::borrow::Cow;
-
 use domain::creative::CreativeFormat;
 use domain::money::{MICROS_PER_UNIT, Rounding};
 use domain::targeting::Size;
@@ -53,7 +51,7 @@ impl Candidate {
 pub(crate) struct Slot<'a> {
     pub(crate) imp: &'a Imp<'a>,
     pub(crate) position: usize,
-    native: Option<Cow<'a, NativeRequest>>,
+    native: Option<&'a NativeRequest<'a>>,
     scorer: Scorer,
     pub(crate) quantity: i64,
 }

@@ -9,7 +9,7 @@ use domain::{EventId, NoBid, Outcome, Timestamp};
 use pacing::account::HoldKey;
 use prost::Message;
 use proto::event::{self, BidRef};
-use proto::openrtb::{BidRequest, Format, RequestError};
+use proto::openrtb::{Arena, BidRequest, Format, RequestError};
 use store::profile::Profile;
 
 use crate::auction::{self, Auction, Win, Work};
@@ -69,6 +69,7 @@ pub struct BidderCore {
     snapshot: Option<Arc<Snapshot>>,
     work: Work,
     texts: Texts,
+    arena: Arena,
     bid_ids: BidIds,
     event_ids: BidIds,
     report: CoreReport,
@@ -90,6 +91,7 @@ impl BidderCore {
             snapshot: None,
             work: Work::new(rng),
             texts: Texts::default(),
+            arena: Arena::new(),
             bid_ids,
             event_ids,
             report: CoreReport::default(),
@@ -164,8 +166,21 @@ impl BidderCore {
         body: &mut [u8],
         explained: Option<&mut Explained>,
     ) -> (Outcome, Reply) {
+        let mut arena = std::mem::take(&mut self.arena);
+        let ended = self.run_in(&mut arena, (call, exchange), body, explained);
+        self.arena = arena;
+        ended
+    }
+
+    fn run_in(
+        &mut self,
+        arena: &mut Arena,
+        (call, exchange): (&Call<'_>, &ExchangeConfig),
+        body: &mut [u8],
+        explained: Option<&mut Explained>,
+    ) -> (Outcome, Reply) {
         let mut decoded = None;
-        let request = match call.format.parse(body, &mut decoded) {
+        let request = match call.format.parse(body, arena, &mut decoded) {
             Ok(request) => request,
             Err(RequestError::TooLarge { .. }) => {
                 return refused(NoBid::Malformed, Reply::TooLarge);
@@ -180,8 +195,7 @@ impl BidderCore {
         };
         self.out.clear();
         if exchange.no_bid == NoBidStyle::Reason {
-            call.format
-                .no_bid(&mut self.out, &request.id, outcome.nbr());
+            call.format.no_bid(&mut self.out, request.id, outcome.nbr());
         }
         refused(outcome, Reply::NoContent)
     }
@@ -196,11 +210,11 @@ impl BidderCore {
         let now = shared.clock.now();
         let deadline_us = deadline_us(&shared, (call, exchange), request)?;
         let snapshot = self.adopt_snapshot(now)?;
-        if facts::is_declared_bot(request.device.ua.as_deref().unwrap_or_default()) {
+        if facts::is_declared_bot(request.device.ua.unwrap_or_default()) {
             return Err(NoBid::Fraud);
         }
         let seat = exchange.seat.as_ref().unwrap_or(&shared.config.seat);
-        if !allows_seat(&request.wseat, &request.bseat, seat) {
+        if !allows_seat(request.wseat, request.bseat, seat) {
             return Err(NoBid::NotForUs);
         }
         let currency = currency(&shared, request, &snapshot).ok_or(NoBid::NotForUs)?;
@@ -456,7 +470,7 @@ fn currency(
     snapshot: &Snapshot,
 ) -> Option<domain::Currency> {
     let usd = [domain::Currency::USD];
-    let accepted = request.cur.as_deref().unwrap_or(&usd);
+    let accepted = request.cur.unwrap_or(&usd);
     answer_currency(&shared.config.fx, accepted, &snapshot.currencies)
 }
 

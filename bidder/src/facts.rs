@@ -64,13 +64,10 @@ impl Texts {
     /// Takes over what needs another spelling.
     pub fn fill(&mut self, request: &BidRequest<'_>) {
         let site = request.site.as_ref();
-        let page = || site.and_then(|site| host_of(site.page.as_deref()?));
-        let on_site = site.and_then(|site| site.domain.as_deref()).or_else(page);
-        let in_app = request.app.as_ref().and_then(|app| app.domain.as_deref());
-        let dooh = request
-            .dooh
-            .as_ref()
-            .and_then(|dooh| dooh.domain.as_deref());
+        let page = || site.and_then(|site| host_of(site.page?));
+        let on_site = site.and_then(|site| site.domain).or_else(page);
+        let in_app = request.app.as_ref().and_then(|app| app.domain);
+        let dooh = request.dooh.as_ref().and_then(|dooh| dooh.domain);
         let domain = on_site.or(in_app).or(dooh).unwrap_or_default();
         set(&mut self.domain, bare_domain(domain));
         self.domain.make_ascii_lowercase();
@@ -79,20 +76,16 @@ impl Texts {
             request
                 .app
                 .as_ref()
-                .and_then(|app| app.bundle.as_deref())
+                .and_then(|app| app.bundle)
                 .unwrap_or_default(),
         );
         let geo = &request.device.geo;
         let home = &request.user.geo;
-        let country = geo
-            .country
-            .as_deref()
-            .or(home.country.as_deref())
-            .unwrap_or_default();
+        let country = geo.country.or(home.country).unwrap_or_default();
         set(&mut self.country, country);
         self.country.make_ascii_uppercase();
         self.region.clear();
-        if let Some(region) = geo.region.as_deref().filter(|_| !self.country.is_empty()) {
+        if let Some(region) = geo.region.filter(|_| !self.country.is_empty()) {
             self.region.push_str(&self.country);
             self.region.push('-');
             // ISO 3166-2 codes come with or without the country before them.
@@ -161,10 +154,7 @@ pub fn read<'a>(
         inventory: inventory(request),
         sites,
         site,
-        publisher: request
-            .publisher()
-            .and_then(|p| p.id.as_deref())
-            .unwrap_or_default(),
+        publisher: request.publisher().and_then(|p| p.id).unwrap_or_default(),
         bundle: &texts.bundle,
         segments,
         hour: now.hour_of_week(),
@@ -232,10 +222,10 @@ fn user(request: &BidRequest<'_>, reader: Reader<'_>) -> Option<UserKey> {
         id.filter(|id| privacy::names_somebody(id))
     }
     let key = |source, id: &str| reader.pseudonyms.of(source, id);
-    if let Some(id) = known(request.user.buyeruid.as_deref()) {
+    if let Some(id) = known(request.user.buyeruid) {
         return Some(key(IdSource::Buyer, id));
     }
-    if let Some(id) = known(request.device.ifa.as_deref()) {
+    if let Some(id) = known(request.device.ifa) {
         return Some(key(IdSource::Device, &id.to_ascii_lowercase()));
     }
     let rank = |source: &str| match reader.eid_sources {
@@ -246,8 +236,8 @@ fn user(request: &BidRequest<'_>, reader: Reader<'_>) -> Option<UserKey> {
         let uid = eid
             .uids
             .iter()
-            .find(|uid| privacy::names_somebody(&uid.id))?;
-        Some((rank(&eid.source)?, &eid.source, &uid.id))
+            .find(|uid| privacy::names_somebody(uid.id))?;
+        Some((rank(eid.source)?, eid.source, uid.id))
     });
     let (_, source, id) = usable.min_by_key(|(rank, _, _)| *rank)?;
     Some(key(IdSource::Extended(source), id))
@@ -264,7 +254,7 @@ fn inventory(request: &BidRequest<'_>) -> Option<Inventory> {
 
 fn device_kind(request: &BidRequest<'_>) -> Option<DeviceKind> {
     let device = &request.device;
-    let ua = device.ua.as_deref().unwrap_or_default();
+    let ua = device.ua.unwrap_or_default();
     match device.devicetype {
         Some(2) => Some(DeviceKind::Desktop),
         Some(3 | 6 | 7) => Some(DeviceKind::Tv),
@@ -317,10 +307,10 @@ fn kind_of_agent(ua: &str) -> Option<DeviceKind> {
 }
 
 fn os(device: &Device<'_>) -> Option<Os> {
-    let hints = device.sua.as_ref().and_then(|sua| sua.platform.as_deref());
+    let hints = device.sua.as_ref().and_then(|sua| sua.platform);
     let named = hints.and_then(os_of_name);
-    let named = named.or_else(|| device.os.as_deref().and_then(os_of_name));
-    named.or_else(|| os_of_agent(device.ua.as_deref()?))
+    let named = named.or_else(|| device.os.and_then(os_of_name));
+    named.or_else(|| os_of_agent(device.ua?))
 }
 
 fn os_of_name(name: &str) -> Option<Os> {

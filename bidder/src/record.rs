@@ -17,8 +17,8 @@ pub fn bid_event(auction: &Auction<'_>, win: &Win, reference: BidRef) -> event::
     let id = event::event_id(reference.id(), IdKind::Bid, b"");
     let bid = Bid {
         r#ref: Some(reference),
-        auction_id: clip(&auction.request.id),
-        imp_id: imp.map(|imp| clip(&imp.id)).unwrap_or_default(),
+        auction_id: clip(auction.request.id),
+        imp_id: imp.map(|imp| clip(imp.id)).unwrap_or_default(),
         features: win.candidate.features.as_slice().to_vec(),
         feature_list: ctr_model::feature::list_hash(),
         model_version: auction.snapshot.model.version(),
@@ -28,7 +28,7 @@ pub fn bid_event(auction: &Auction<'_>, win: &Win, reference: BidRef) -> event::
         multiplier: numbers.multiplier,
         shade: numbers.shade,
         floor_cpm_micros: numbers.floor.0.0,
-        deal: deal.map(|deal| clip(&deal.id)).unwrap_or_default(),
+        deal: deal.map(|deal| clip(deal.id)).unwrap_or_default(),
         site: auction.facts.site.to_owned(),
         country: auction.facts.country.to_owned(),
         privacy: Some(Privacy {

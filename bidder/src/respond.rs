@@ -137,17 +137,17 @@ fn write_markup(ad: &Ad, imp: &Imp<'_>, tracking: &Tracking<'_>) -> String {
             markup::write_banner(&mut out, markup, size, tracking);
         }
         CreativeFormat::Video(media) => {
-            let protocols = imp.video.as_ref().map_or(&[][..], |slot| &slot.protocols);
+            let protocols = imp.video.as_ref().map_or(&[][..], |slot| slot.protocols);
             write_vast(&mut out, (&ad.creative, media), protocols, tracking);
         }
         CreativeFormat::Audio(media) => {
-            let protocols = imp.audio.as_ref().map_or(&[][..], |slot| &slot.protocols);
+            let protocols = imp.audio.as_ref().map_or(&[][..], |slot| slot.protocols);
             write_vast(&mut out, (&ad.creative, media), protocols, tracking);
         }
         CreativeFormat::Native(assets) => {
             let layout = imp.native.as_ref().and_then(|native| native.parsed().ok());
             let layout = layout.expect("the candidate's native layout was read before it won");
-            markup::native_answer(&mut out, &layout, assets, tracking)
+            markup::native_answer(&mut out, layout, assets, tracking)
                 .expect("the candidate was checked against this layout before it won");
         }
     }
@@ -186,7 +186,7 @@ pub fn write_answer(
         .filter_map(|(win, ad, texts)| bid(auction, win, (ad, texts)));
     let listed: Vec<Bid<'_>> = listed.collect();
     let head = ResponseHead {
-        id: &auction.request.id,
+        id: auction.request.id,
         bidid: bids
             .first()
             .map_or("", |(_, _, written)| written.id.as_str()),
@@ -218,7 +218,7 @@ fn bid<'a>(
     let deal = win.candidate.deal.and_then(|at| imp.pmp.deals.get(at));
     let plain = Bid::new(
         &texts.id,
-        &imp.id,
+        imp.id,
         win.candidate.numbers.price,
         mtype,
         &texts.adm,
@@ -235,7 +235,7 @@ fn bid<'a>(
         w: size.0,
         h: size.1,
         dur_s,
-        dealid: deal.map(|deal| deal.id.as_ref()),
+        dealid: deal.map(|deal| deal.id),
         exp_s: u32::try_from(win.hold_ms / 1000).ok(),
         language: creative.language.as_deref(),
         ..plain

@@ -21,7 +21,7 @@ const CONTENT_TAXONOMY_1: u32 = 1;
 
 /// Whether our seat may bid at all.
 pub fn allows_seat(wseat: &[Text<'_>], bseat: &[Text<'_>], seat: &str) -> bool {
-    let named = |list: &[Text<'_>]| list.iter().any(|one| one == seat);
+    let named = |list: &[Text<'_>]| list.contains(&seat);
     (wseat.is_empty() || named(wseat)) && !named(bseat)
 }
 
@@ -48,7 +48,7 @@ pub fn check_request(request: &BidRequest<'_>, ad: &Ad) -> Result<(), Reject> {
     if !categories_allowed(request, &creative.categories) {
         return Err(Reject::BlockedCategory);
     }
-    if !language_allowed(&request.wlang, creative.language.as_deref()) {
+    if !language_allowed(request.wlang, creative.language.as_deref()) {
         return Err(Reject::Language);
     }
     Ok(())
@@ -81,7 +81,7 @@ fn leads_to_app(click_url: &str, app: &str) -> bool {
 fn categories_allowed(request: &BidRequest<'_>, own: &[String]) -> bool {
     let nested = request.cattax == CONTENT_TAXONOMY_1;
     let covers = |listed: &Text<'_>, category: &String| {
-        let rest = category.strip_prefix(listed.as_ref());
+        let rest = category.strip_prefix(*listed);
         rest.is_some_and(|rest| rest.is_empty() || nested && rest.starts_with('-'))
     };
     let blocked = own
@@ -133,23 +133,23 @@ pub fn check_slot(imp: &Imp<'_>, ad: &Ad) -> Result<(), Reject> {
             if blocked {
                 Err(Reject::BlockedAttribute)
             } else {
-                unblocked(&slot.battr, creative)
+                unblocked(slot.battr, creative)
             }
         }
         CreativeFormat::Video(media) => {
             let slot = imp.video.as_ref().ok_or(Reject::Format)?;
             check_media(slot, media)?;
-            unblocked(&slot.battr, creative)
+            unblocked(slot.battr, creative)
         }
         CreativeFormat::Audio(media) => {
             let slot = imp.audio.as_ref().ok_or(Reject::Format)?;
             check_media(slot, media)?;
-            unblocked(&slot.battr, creative)
+            unblocked(slot.battr, creative)
         }
         // Whether the layout's required parts are there is seen when its request is read, once per imp.
         CreativeFormat::Native(_) => {
             let slot = imp.native.as_ref().ok_or(Reject::Format)?;
-            unblocked(&slot.battr, creative)
+            unblocked(slot.battr, creative)
         }
     }
 }
@@ -212,7 +212,7 @@ fn check_media(slot: &MediaSlot<'_>, media: &Media) -> Result<(), Reject> {
     if !slot.mimes.is_empty() && !slot.mimes.iter().any(listed) {
         return Err(Reject::Mime);
     }
-    let protocol = proto::openrtb::markup::vast_version(&slot.protocols).is_some();
+    let protocol = proto::openrtb::markup::vast_version(slot.protocols).is_some();
     let delivery = slot.delivery.is_empty() || slot.delivery.contains(&PROGRESSIVE);
     let slow = slot
         .minbitrate_kbps
@@ -274,7 +274,7 @@ pub fn offers(
         .iter()
         .take(crate::config::DEALS_MAX)
         .enumerate();
-    for (position, deal) in deals.filter(|(_, deal)| item.buys_deal(&deal.id)) {
+    for (position, deal) in deals.filter(|(_, deal)| item.buys_deal(deal.id)) {
         if !deal_allows(deal, market.seat, ad) {
             continue;
         }
@@ -300,7 +300,7 @@ pub fn offers(
 }
 
 fn deal_allows(deal: &Deal<'_>, seat: &str, ad: &Ad) -> bool {
-    let seat_allowed = allows_seat(&deal.wseat, &[], seat);
+    let seat_allowed = allows_seat(deal.wseat, &[], seat);
     let domains = &deal.wadomain;
     seat_allowed
         && (domains.is_empty() || domains.iter().any(|own| covers_domain(own, &ad.adomain)))
@@ -377,10 +377,9 @@ mod tests {
     #[test]
     fn categories_nest_in_their_own_taxonomy_only() {
         let allowed = |bcat: &[&'static str], acat: &[&'static str], cattax: u32| {
-            let texts = |list: &[&'static str]| list.iter().map(|c| Text::from(*c)).collect();
             let request = BidRequest {
-                bcat: texts(bcat),
-                acat: texts(acat),
+                bcat,
+                acat,
                 cattax,
                 ..Default::default()
             };
@@ -397,7 +396,7 @@ mod tests {
 
     #[test]
     fn languages_compare_by_their_first_part() {
-        let list = [Text::from("en-US"), Text::from("DE")];
+        let list = ["en-US", "DE"];
         assert!(language_allowed(&list, Some("de")));
         assert!(language_allowed(&list, None));
         assert!(!language_allowed(&list, Some("fr")));
@@ -406,7 +405,7 @@ mod tests {
 
     #[test]
     fn seats_are_named_exactly() {
-        let us = [Text::from("us")];
+        let us = ["us"];
         assert!(allows_seat(&[], &[], "us") && allows_seat(&us, &[], "us"));
         assert!(!allows_seat(&us, &us, "us") && !allows_seat(&us, &[], "them"));
     }

@@ -8,8 +8,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use proto::openrtb::parse;
 use proto::openrtb::protobuf::Decoded;
+use proto::openrtb::{Arena, parse};
 
 #[path = "../tests/support/twin.rs"]
 mod twin;
@@ -26,16 +26,16 @@ fn main() {
     let typical: serde_json::Value = serde_json::from_slice(REQUEST).expect("a fixture");
     let typical = &typical["request"];
     let compact = typical.to_string().into_bytes();
-    let mut body = compact.clone();
+    let (mut body, mut arena) = (compact.clone(), Arena::new());
     report("parse JSON", compact.len(), rounds, || {
         body.copy_from_slice(&compact);
-        black_box(parse(black_box(&mut body)).expect("a fixture"));
+        black_box(parse(black_box(&mut body), &mut arena).expect("a fixture"));
     });
     let message = twin::Schema::read().translate(typical);
     let bytes = twin::encode(&message.expect("a fixture of the standard's types"));
     report("parse protobuf", bytes.len(), rounds, || {
         let decoded = Decoded::decode(black_box(&bytes)).expect("a fixture");
-        black_box(decoded.request().expect("a fixture"));
+        black_box(decoded.request(&mut arena).expect("a fixture"));
     });
 }
 

@@ -5,6 +5,7 @@
 //! flag counts as set, signals met twice (2.6 place, `ext` place, duplicate keys) take the stricter
 //! value, and an unreadable or repeated floor refuses the impression.
 
+pub mod arena;
 pub mod device;
 pub mod floor;
 pub mod format;
@@ -21,6 +22,7 @@ pub mod slot;
 pub mod source;
 pub mod user;
 
+pub use arena::Arena;
 pub use device::{ClientHints, Device, Geo};
 pub use floor::{Amount, DurationFloor, Floor};
 pub use format::Format;
@@ -34,5 +36,5 @@ pub use slot::{BannerSlot, FlexSize, MediaSlot};
 pub use source::{SupplyChain, SupplyChainNode};
 pub use user::{Eid, Uid, User, UserData};
 
-/// Text of a request: borrowed where it was a string, owned where it was a number.
-pub type Text<'a> = std::borrow::Cow<'a, str>;
+/// Text of a request: that of the body where it was a string there, written into the arena where it was a number.
+pub type Text<'a> = &'a str;

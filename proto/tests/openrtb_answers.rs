@@ -9,7 +9,7 @@ use proto::openrtb::markup::{
     NativeMismatch, Tracking, VastAd, VastVersion, native_answer, vast_version, write_banner,
     write_vast,
 };
-use proto::openrtb::{Bid, MarkupType, ResponseHead, no_bid, parse, write_response};
+use proto::openrtb::{Arena, Bid, MarkupType, ResponseHead, no_bid, parse, write_response};
 use serde_json::{Value, json};
 
 const VERSIONS: [VastVersion; 5] = [
@@ -356,10 +356,11 @@ fn answer(
     let body =
         json!({ "id": "1", "imp": [{ "id": "1", "native": { "request": request.to_string() } }] });
     let mut body = body.to_string().into_bytes();
-    let parsed = parse(&mut body).unwrap();
+    let mut arena = Arena::new();
+    let parsed = parse(&mut body, &mut arena).unwrap();
     let native = parsed.imps[0].native.as_ref().unwrap().parsed().unwrap();
     let mut out = "before".to_owned();
-    let result = native_answer(&mut out, &native, creative, tracking);
+    let result = native_answer(&mut out, native, creative, tracking);
     match result {
         Ok(()) => Ok(serde_json::from_str(out.strip_prefix("before").unwrap()).unwrap()),
         Err(error) => {

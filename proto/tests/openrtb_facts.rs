@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use domain::money::Currency;
 use proto::openrtb::{
-    Amount, BannerSlot, BidRequest, Deal, DurationFloor, Floor, Imp, MediaSlot, NativeSlot,
+    Amount, Arena, BannerSlot, BidRequest, Deal, DurationFloor, Floor, Imp, MediaSlot, NativeSlot,
     RequestError, Signal, Text, parse,
 };
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ fn fixtures_are_read_as_they_say() {
 fn check(name: &str, case: &Value) {
     let description = case["description"].as_str().unwrap();
     let mut body = bytes(&case["request"]);
-    let read = match parse(&mut body) {
+    let read = match parse(&mut body, &mut Arena::new()) {
         Ok(request) => facts(&request),
         Err(error) => json!({ "error": error_text(error) }),
     };
@@ -210,14 +210,14 @@ fn banner_facts(banner: &BannerSlot<'_>) -> Value {
 fn media_facts(slot: &MediaSlot<'_>) -> Value {
     let texts = |list: &[Text<'_>]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
     json!({
-        "mimes": texts(&slot.mimes), "protocols": slot.protocols, "minduration": slot.minduration_s,
+        "mimes": texts(slot.mimes), "protocols": slot.protocols, "minduration": slot.minduration_s,
         "maxduration": slot.maxduration_s, "rqddurs": slot.rqddurs_s, "size": [slot.w, slot.h],
         "startdelay": slot.startdelay, "plcmt": slot.plcmt, "placement": slot.placement,
         "linearity": slot.linearity, "skip": slot.skip, "api": slot.api, "battr": slot.battr,
         "bitrate": [slot.minbitrate_kbps, slot.maxbitrate_kbps], "maxextended": slot.maxextended_s,
         "podid": slot.podid, "poddur": slot.poddur_s, "maxseq": slot.maxseq, "podseq": slot.podseq,
         "slotinpod": slot.slotinpod, "mincpmpersec": slot.mincpmpersec.as_ref().map(amount),
-        "durfloors": durations(&slot.durfloors), "delivery": slot.delivery,
+        "durfloors": durations(slot.durfloors), "delivery": slot.delivery,
         "playbackmethod": slot.playbackmethod,
         "takes": (0..=60).filter(|s| s % 5 == 0 && slot.takes_duration(*s)).collect::<Vec<u32>>(),
     })

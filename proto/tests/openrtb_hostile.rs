@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use domain::limits::{REQUEST_BODY_BYTES_MAX, REQUEST_DEPTH_MAX, REQUEST_IMPS_MAX};
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proto::openrtb::{RequestError, parse};
+use proto::openrtb::{Arena, RequestError, parse};
 use serde_json::Value;
 
 /// Every request of the fixtures that is JSON.
@@ -37,16 +37,16 @@ fn nested(open: &str, close: &str, depth: usize) -> Vec<u8> {
 #[test]
 fn depth_ends_at_its_limit() {
     let deepest = REQUEST_DEPTH_MAX - 1; // the request itself is one level
-    assert!(parse(&mut nested("[", "]", deepest)).is_ok());
-    assert!(parse(&mut nested("{\"a\":", "}", deepest)).is_ok());
+    assert!(parse(&mut nested("[", "]", deepest), &mut Arena::new()).is_ok());
+    assert!(parse(&mut nested("{\"a\":", "}", deepest), &mut Arena::new()).is_ok());
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         for depth in [deepest + 1, 150_000] {
-            let error = parse(&mut nested(open, close, depth)).unwrap_err();
+            let error = parse(&mut nested(open, close, depth), &mut Arena::new()).unwrap_err();
             assert_eq!(error, RequestError::TooDeep, "{depth}");
         }
     }
     assert_eq!(
-        parse(&mut b"[".repeat(200_000)).unwrap_err(),
+        parse(&mut b"[".repeat(200_000), &mut Arena::new()).unwrap_err(),
         RequestError::TooDeep
     );
 }
@@ -57,7 +57,8 @@ fn depth_inside_a_native_request_ends_too() {
     let body =
         serde_json::json!({ "id": "1", "imp": [{ "id": "1", "native": { "request": inner } }] });
     let mut body = body.to_string().into_bytes();
-    let request = parse(&mut body).unwrap();
+    let mut arena = Arena::new();
+    let request = parse(&mut body, &mut arena).unwrap();
     let native = request.imps[0].native.as_ref().unwrap();
     assert_eq!(native.parsed().unwrap_err(), RequestError::TooDeep);
 }
@@ -66,11 +67,11 @@ fn depth_inside_a_native_request_ends_too() {
 fn size_ends_at_its_limit() {
     let mut body = b"{\"id\":\"1\",\"imp\":[{\"id\":\"1\"}]}".to_vec();
     body.resize(REQUEST_BODY_BYTES_MAX, b' ');
-    assert!(parse(&mut body.clone()).is_ok());
+    assert!(parse(&mut body.clone(), &mut Arena::new()).is_ok());
     body.push(b' ');
     let bytes = body.len();
     assert_eq!(
-        parse(&mut body).unwrap_err(),
+        parse(&mut body, &mut Arena::new()).unwrap_err(),
         RequestError::TooLarge { bytes }
     );
 }
@@ -80,7 +81,10 @@ fn many_impressions_are_cut_to_the_limit() {
     let imps = vec![serde_json::json!({ "id": "1" }); REQUEST_IMPS_MAX + 5];
     let body = serde_json::json!({ "id": "1", "imp": imps }).to_string();
     let mut body = body.into_bytes();
-    assert_eq!(parse(&mut body).unwrap().imps.len(), REQUEST_IMPS_MAX);
+    assert_eq!(
+        parse(&mut body, &mut Arena::new()).unwrap().imps.len(),
+        REQUEST_IMPS_MAX
+    );
 }
 
 #[test]
@@ -94,7 +98,8 @@ fn long_lists_to_be_merged_stay_bounded() {
         "regs": { "gpp_sid": ids }, "user": { "eids": eids },
     });
     let mut body = body.to_string().into_bytes();
-    let request = parse(&mut body).unwrap();
+    let mut arena = Arena::new();
+    let request = parse(&mut body, &mut arena).unwrap();
     assert!(request.user.eids.len() < 100);
     assert!(request.regs.gpp_sid.len() < 100);
     assert!(request.site.unwrap().cat.len() < 1_000);
@@ -106,7 +111,7 @@ fn bytes_that_are_not_utf8_are_refused() {
         let mut body = b"{\"id\":\"1\",\"imp\":[{\"id\":\"".to_vec();
         body.extend_from_slice(bad);
         body.extend_from_slice(b"\"}]}");
-        let error = parse(&mut body).unwrap_err();
+        let error = parse(&mut body, &mut Arena::new()).unwrap_err();
         assert!(
             matches!(error, RequestError::Malformed { .. }),
             "{bad:?}: {error}"
@@ -120,7 +125,7 @@ fn serde_json_agrees_on_what_is_json_and_on_the_ids() {
     for body in requests() {
         let oracle: Option<Value> = serde_json::from_slice(&body).ok();
         let text = String::from_utf8_lossy(&body).into_owned();
-        match (parse(&mut body.clone()), oracle) {
+        match (parse(&mut body.clone(), &mut Arena::new()), oracle) {
             (Ok(request), Some(value)) => {
                 let id = value["id"].as_str().map(str::to_owned);
                 let id = id.unwrap_or_else(|| value["id"].to_string());
@@ -229,7 +234,8 @@ proptest! {
         }
         let is_json = serde_json::from_slice::<Value>(&body).is_ok();
         let utf8 = std::str::from_utf8(&body).map(str::to_owned);
-        let read = parse(&mut body);
+        let mut arena = Arena::new();
+        let read = parse(&mut body, &mut arena);
         let malformed = matches!(read, Err(RequestError::Malformed { .. }));
         prop_assert!(!(is_json && malformed), "{utf8:?} is JSON: {read:?}");
         if let Ok(request) = read {
@@ -255,7 +261,7 @@ proptest! {
             *node(&mut request, at).unwrap() = junk;
         }
         let mut body = request.to_string().into_bytes();
-        let error = parse(&mut body).err();
+        let error = parse(&mut body, &mut Arena::new()).err();
         prop_assert!(
             matches!(error, None | Some(RequestError::Invalid { .. })),
             "{error:?}: {request}"
@@ -264,7 +270,7 @@ proptest! {
 
     #[test]
     fn any_bytes_never_panic(mut body in prop::collection::vec(any::<u8>(), 0..300)) {
-        prop_assert!(parse(&mut body).is_err());
+        prop_assert!(parse(&mut body, &mut Arena::new()).is_err());
     }
 }
 

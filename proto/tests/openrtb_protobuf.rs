@@ -11,7 +11,9 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use prost::Message;
 use proto::openrtb::protobuf::{Decoded, wire};
-use proto::openrtb::{Bid, Floor, Format, MarkupType, RequestError, ResponseHead, Signal, parse};
+use proto::openrtb::{
+    Arena, Bid, Floor, Format, MarkupType, RequestError, ResponseHead, Signal, parse,
+};
 use twin::{Schema, encode, write_json};
 
 #[test]
@@ -23,7 +25,8 @@ fn a_request_says_the_same_in_both_forms() {
         let mut json = text.clone().into_bytes();
         let bytes = encode(&message);
         let decoded = Decoded::decode(&bytes).unwrap();
-        let (one, other) = (parse(&mut json), decoded.request());
+        let (mut one, mut other) = (Arena::new(), Arena::new());
+        let (one, other) = (parse(&mut json, &mut one), decoded.request(&mut other));
         assert_eq!(one, other, "{number}: {text}");
         read += u32::from(one.is_ok());
     }
@@ -53,8 +56,9 @@ const GOLDEN_REQUEST: &[u8] = &[
 fn golden_bytes_are_read() {
     // Field 3 of a banner is its id, which nobody reads: of whatever type, it is skipped.
     let decoded = Decoded::decode(GOLDEN_REQUEST).unwrap();
-    let request = decoded.request().unwrap();
-    assert_eq!((request.id.as_ref(), request.imps.len()), ("r1", 1));
+    let mut arena = Arena::new();
+    let request = decoded.request(&mut arena).unwrap();
+    assert_eq!((request.id, request.imps.len()), ("r1", 1));
     let imp = &request.imps[0];
     assert_eq!(imp.id, "7");
     let sizes = &imp.banner.as_ref().unwrap().sizes;
@@ -150,7 +154,7 @@ fn read(
     };
     change(&mut message);
     let decoded = Decoded::decode(&message.encode_to_vec()).unwrap();
-    check(&decoded.request().unwrap());
+    check(&decoded.request(&mut Arena::new()).unwrap());
 }
 
 #[test]
@@ -223,7 +227,9 @@ fn what_is_no_request_is_refused() {
         (&[0x0a, 0x01, b'1'], RequestError::Invalid { field: "imp" }),
     ];
     for (bytes, wanted) in cases {
-        let error = Decoded::decode(bytes).and_then(|decoded| decoded.request().map(|_| ()));
+        let mut arena = Arena::new();
+        let error =
+            Decoded::decode(bytes).and_then(|decoded| decoded.request(&mut arena).map(|_| ()));
         assert_eq!(error, Err(wanted), "{bytes:?}");
     }
     let bytes = REQUEST_BODY_BYTES_MAX + 1;
@@ -235,7 +241,7 @@ proptest! {
     #[test]
     fn bytes_never_panic(bytes: Vec<u8>) {
         if let Ok(decoded) = Decoded::decode(&bytes) {
-            decoded.request().ok();
+            decoded.request(&mut Arena::new()).ok();
         }
     }
 
@@ -249,7 +255,9 @@ proptest! {
         }
         for bytes in [&bytes[..], &bytes[..cut.index(bytes.len())]] {
             let decoded = Decoded::decode(bytes);
-            if let Ok(request) = decoded.as_ref().map_err(|error| *error).and_then(Decoded::request) {
+            let mut arena = Arena::new();
+            let request = decoded.as_ref().map_err(|error| *error);
+            if let Ok(request) = request.and_then(|decoded| decoded.request(&mut arena)) {
                 prop_assert!(!request.id.is_empty() && !request.imps.is_empty());
             }
         }

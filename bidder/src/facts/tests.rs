@@ -4,7 +4,8 @@ use super::*;
 
 fn facts(json: &str, check: impl FnOnce(&RequestFacts<'_>)) {
     let mut body = json.as_bytes().to_vec();
-    let request = proto::openrtb::parse(&mut body).unwrap();
+    let mut arena = proto::openrtb::Arena::new();
+    let request = proto::openrtb::parse(&mut body, &mut arena).unwrap();
     let mut texts = Texts::default();
     texts.fill(&request);
     let pseudonyms = Pseudonyms::new(&[7; 32]);

@@ -4,7 +4,7 @@ use super::Text;
 use super::json::Json;
 
 /// What shows the ad.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Device<'a> {
     /// The user agent header.
     pub ua: Option<Text<'a>>,
@@ -46,14 +46,14 @@ pub struct Device<'a> {
 }
 
 /// The structured user agent (`sua`).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ClientHints<'a> {
     /// Name of the operating system.
     pub platform: Option<Text<'a>>,
     /// The first part of the operating system's version.
     pub platform_version: Option<Text<'a>>,
     /// Names of the browser's brands.
-    pub browsers: Vec<Text<'a>>,
+    pub browsers: &'a [Text<'a>],
     /// Whether it prefers mobile content.
     pub mobile: Option<bool>,
     /// Device model.
@@ -61,7 +61,7 @@ pub struct ClientHints<'a> {
 }
 
 /// A place.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Geo<'a> {
     /// ISO 3166-1 alpha-3.
     pub country: Option<Text<'a>>,
@@ -93,7 +93,7 @@ impl<'a> Device<'a> {
                 "model" => self.model = value.text(),
                 "os" => self.os = value.text(),
                 "osv" => self.osv = value.text(),
-                "language" => self.language = value.text().or(self.language.take()),
+                "language" => self.language = value.text().or(self.language),
                 "langb" if self.language.is_none() => self.language = value.text(),
                 "ifa" => self.ifa = value.text(),
                 "lmt" => self.lmt |= value.privacy_flag().unwrap_or(false),
@@ -116,11 +116,11 @@ impl<'a> ClientHints<'a> {
                 "platform" => {
                     hints.platform = value.get("brand").and_then(Json::text);
                     let version = value.get("version").map(Json::texts);
-                    hints.platform_version = version.and_then(|v| v.into_iter().next());
+                    hints.platform_version = version.and_then(|v| v.first().copied());
                 }
                 "browsers" => {
                     let brands = value.items().filter_map(|browser| browser.get("brand"));
-                    hints.browsers = brands.filter_map(Json::text).collect();
+                    hints.browsers = value.arena().list(brands.filter_map(Json::text));
                 }
                 "mobile" => hints.mobile = value.flag(),
                 "model" => hints.model = value.text(),

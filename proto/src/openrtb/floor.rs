@@ -121,8 +121,8 @@ impl FloorFields {
 }
 
 impl DurationFloor {
-    pub(super) fn read_all(value: Json<'_, '_>) -> Vec<Self> {
-        value.items().filter_map(Self::read).collect()
+    pub(super) fn read_all<'a>(value: Json<'_, 'a>) -> &'a [Self] {
+        value.arena().list(value.items().filter_map(Self::read))
     }
 
     fn read(value: Json<'_, '_>) -> Option<Self> {

@@ -1,7 +1,7 @@
 //! The two forms that OpenRTB has on the wire, and the ways in and out that fit either.
 
 use super::protobuf::{self, Decoded};
-use super::{Bid, BidRequest, RequestError, ResponseHead, parse, response};
+use super::{Arena, Bid, BidRequest, RequestError, ResponseHead, parse, response};
 
 /// The form of a request, which is also that of its answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,19 +32,20 @@ impl Format {
         }
     }
 
-    /// Reads a request out of `body`, which is used as scratch space. `decoded` keeps what a request
-    /// in protobuf borrows.
+    /// Reads a request out of `body`, which is used as scratch space, as is the arena. `decoded` keeps what a
+    /// request in protobuf borrows.
     ///
     /// # Errors
     /// See [`RequestError`].
     pub fn parse<'a>(
         self,
         body: &'a mut [u8],
+        arena: &'a mut Arena,
         decoded: &'a mut Option<Decoded>,
     ) -> Result<BidRequest<'a>, RequestError> {
         match self {
-            Self::Json => parse(body),
-            Self::Protobuf => decoded.insert(Decoded::decode(body)?).request(),
+            Self::Json => parse(body, arena),
+            Self::Protobuf => decoded.insert(Decoded::decode(body)?).request(arena),
         }
     }
 

@@ -11,7 +11,7 @@ use super::{Amount, BannerSlot, DurationFloor, Floor, MediaSlot, NativeSlot, Tex
 const MULTIPLIER_MAX: f64 = 1e6;
 
 /// An offered slot.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Imp<'a> {
     /// Unique in the request; echoed as `impid`.
     pub id: Text<'a>,
@@ -47,16 +47,16 @@ pub struct Imp<'a> {
 }
 
 /// Private deals of a slot.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Pmp<'a> {
     /// Only bids on these deals are allowed; set also when unreadable.
     pub private_auction: bool,
     /// The deals; those without an id cannot be answered and are left out.
-    pub deals: Vec<Deal<'a>>,
+    pub deals: &'a [Deal<'a>],
 }
 
 /// A deal between seller and buyer.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Deal<'a> {
     /// Answered as `dealid`.
     pub id: Text<'a>,
@@ -65,15 +65,15 @@ pub struct Deal<'a> {
     /// Its floor by second of duration.
     pub mincpmpersec: Option<Amount>,
     /// Its floors by duration.
-    pub durfloors: Vec<DurationFloor>,
+    pub durfloors: &'a [DurationFloor],
     /// The currency of its floors; `None` when stated but unreadable.
     pub floor_currency: Option<Currency>,
     /// Auction type of this deal, over the request's; 3: the floor is the agreed price.
     pub at: Option<u32>,
     /// Seats that may bid on it.
-    pub wseat: Vec<Text<'a>>,
+    pub wseat: &'a [Text<'a>],
     /// Advertiser domains that may bid on it.
-    pub wadomain: Vec<Text<'a>>,
+    pub wadomain: &'a [Text<'a>],
     /// Guaranteed: the buyer must bid.
     pub guar: bool,
 }
@@ -122,7 +122,7 @@ impl<'a> Imp<'a> {
 
     /// The least price of an open bid with a video or audio ad of `duration_s` in `slot`.
     pub fn floor_of(&self, slot: &MediaSlot<'_>, duration_s: u32) -> Floor {
-        match timed_floor(slot.mincpmpersec, &slot.durfloors, duration_s) {
+        match timed_floor(slot.mincpmpersec, slot.durfloors, duration_s) {
             Some(amount) => amount.in_currency(self.floor_currency),
             None => self.floor,
         }
@@ -154,7 +154,10 @@ impl<'a> Pmp<'a> {
         for (key, value) in value.object().into_iter().flatten() {
             match key {
                 "private_auction" => pmp.private_auction = value.privacy_flag().unwrap_or(false),
-                "deals" => pmp.deals = value.items().filter_map(Deal::read).collect(),
+                "deals" => {
+                    let deals = value.items().filter_map(Deal::read);
+                    pmp.deals = value.arena().list(deals);
+                }
                 _ => {}
             }
         }
@@ -188,9 +191,8 @@ impl<'a> Deal<'a> {
     /// The least price of a bid on this deal; the slot's when it states none of its own. With a
     /// duration for a video or audio ad in `slot`.
     pub fn floor_in(&self, imp: &Imp<'_>, media: Option<(&MediaSlot<'_>, u32)>) -> Floor {
-        let timed = media.and_then(|(_, duration_s)| {
-            timed_floor(self.mincpmpersec, &self.durfloors, duration_s)
-        });
+        let timed = media
+            .and_then(|(_, duration_s)| timed_floor(self.mincpmpersec, self.durfloors, duration_s));
         let own = timed.map(|amount| amount.in_currency(self.floor_currency));
         match (own.or(self.floor), media) {
             (Some(floor), _) => floor,

@@ -4,7 +4,7 @@ use super::Text;
 use super::json::Json;
 
 /// Who is paid for the slot.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Publisher<'a> {
     /// The exchange's id of it.
     pub id: Option<Text<'a>>,
@@ -15,7 +15,7 @@ pub struct Publisher<'a> {
 }
 
 /// A web site.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Site<'a> {
     /// The exchange's id of it.
     pub id: Option<Text<'a>>,
@@ -28,15 +28,15 @@ pub struct Site<'a> {
     /// Address of the page before.
     pub referrer: Option<Text<'a>>,
     /// Content categories of the site, the section and the page.
-    pub cat: Vec<Text<'a>>,
+    pub cat: &'a [Text<'a>],
     /// Free text.
-    pub keywords: Vec<Text<'a>>,
+    pub keywords: &'a [Text<'a>],
     /// Its publisher; empty when not sent.
     pub publisher: Publisher<'a>,
 }
 
 /// An app.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct App<'a> {
     /// The exchange's id of it.
     pub id: Option<Text<'a>>,
@@ -49,15 +49,15 @@ pub struct App<'a> {
     /// Its address in the app store.
     pub storeurl: Option<Text<'a>>,
     /// Content categories of the app, the section and the page.
-    pub cat: Vec<Text<'a>>,
+    pub cat: &'a [Text<'a>],
     /// Free text.
-    pub keywords: Vec<Text<'a>>,
+    pub keywords: &'a [Text<'a>],
     /// Its publisher; empty when not sent.
     pub publisher: Publisher<'a>,
 }
 
 /// A screen in a public place, or a group of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Dooh<'a> {
     /// The exchange's id of it.
     pub id: Option<Text<'a>>,
@@ -66,7 +66,7 @@ pub struct Dooh<'a> {
     /// Its domain.
     pub domain: Option<Text<'a>>,
     /// What kinds of place it is.
-    pub venuetype: Vec<Text<'a>>,
+    pub venuetype: &'a [Text<'a>],
     /// Its publisher; empty when not sent.
     pub publisher: Publisher<'a>,
 }
@@ -145,19 +145,9 @@ impl<'a> Dooh<'a> {
 
 /// Most categories or keywords kept of one object: beyond it no rule looks, and the search for
 /// repeats stays short.
-const LABELS_MAX: usize = 128;
+pub(super) const LABELS_MAX: usize = 128;
 
-fn add_new<'a>(list: &mut Vec<Text<'a>>, value: Json<'_, 'a>) {
-    add_new_texts(list, value.texts());
-}
-
-pub(super) fn add_new_texts<'a>(
-    list: &mut Vec<Text<'a>>,
-    texts: impl IntoIterator<Item = Text<'a>>,
-) {
-    for text in texts {
-        if list.len() < LABELS_MAX && !list.contains(&text) {
-            list.push(text);
-        }
-    }
+fn add_new<'a>(list: &mut &'a [Text<'a>], value: Json<'_, 'a>) {
+    let texts = value.texts().iter().copied();
+    *list = value.arena().joined_new(list, texts, LABELS_MAX);
 }

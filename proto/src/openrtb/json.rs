@@ -1,24 +1,32 @@
 //! A cursor over parsed JSON whose readers accept what real exchanges send.
 
-use std::borrow::Cow;
-use std::cell::RefCell;
-
 use domain::limits::{REQUEST_BODY_BYTES_MAX, REQUEST_DEPTH_MAX};
 use simd_json::{Buffers, Node, StaticNode, Tape};
 
-use super::Text;
 use super::request::RequestError;
+use super::{Arena, Text};
 
 /// Integers beyond it are no longer exact in a float: 2^53.
 const EXACT_FLOAT_MAX: f64 = 9_007_199_254_740_992.0;
 
-thread_local! {
-    /// Scratch of the parser, so that a request costs no allocation of its own there.
-    static BUFFERS: RefCell<Buffers> = RefCell::new(Buffers::new(2 << 10));
+/// What the parser writes to, reused from body to body.
+pub(super) struct Scratch {
+    buffers: Buffers,
+    tape: Tape<'static>,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self {
+            buffers: Buffers::new(2 << 10),
+            tape: Tape(Vec::new()),
+        }
+    }
 }
 
 /// Parses `body` after checking its size and depth, and hands its root to `read`.
 pub(super) fn with_root<'a, T>(
+    arena: &'a Arena,
     body: &'a mut [u8],
     read: impl FnOnce(Json<'_, 'a>) -> Result<T, RequestError>,
 ) -> Result<T, RequestError> {
@@ -28,14 +36,22 @@ pub(super) fn with_root<'a, T>(
     if nests_too_deep(body) {
         return Err(RequestError::TooDeep);
     }
-    let tape = BUFFERS.with_borrow_mut(|buffers| fill(body, buffers))?;
-    read(Json(&tape.0))
-}
-
-fn fill<'a>(body: &'a mut [u8], buffers: &mut Buffers) -> Result<Tape<'a>, RequestError> {
-    simd_json::to_tape_with_buffers(body, buffers).map_err(|error| RequestError::Malformed {
-        at_byte: error.index(),
-    })
+    let bytes = body.len();
+    let Scratch { mut buffers, tape } = arena.take_scratch();
+    let mut tape = tape.reset();
+    let filled = simd_json::fill_tape(body, &mut buffers, &mut tape);
+    let result = match filled {
+        Ok(()) => read(Json {
+            nodes: &tape.0,
+            arena,
+        }),
+        Err(error) => Err(RequestError::Malformed {
+            at_byte: error.index(),
+        }),
+    };
+    let tape = tape.reset();
+    arena.keep_scratch(Scratch { buffers, tape }, bytes);
+    result
 }
 
 /// Whether brackets outside strings nest deeper than the limit. A request with few brackets in all,
@@ -72,23 +88,35 @@ fn depth_exceeded(body: &[u8]) -> bool {
 
 /// One value with all that is inside it.
 #[derive(Clone, Copy)]
-pub(super) struct Json<'t, 'a>(&'t [Node<'a>]);
+pub(super) struct Json<'t, 'a> {
+    nodes: &'t [Node<'a>],
+    arena: &'a Arena,
+}
 
 impl<'t, 'a> Json<'t, 'a> {
+    /// Where lists go.
+    pub(super) fn arena(self) -> &'a Arena {
+        self.arena
+    }
+
     /// The pairs of an object; `None` for anything else.
     pub(super) fn object(self) -> Option<Fields<'t, 'a>> {
-        match self.0 {
-            [Node::Object { .. }, inside @ ..] => Some(Fields(inside)),
+        match self.nodes {
+            [Node::Object { .. }, inside @ ..] => Some(Fields(self.with(inside))),
             _ => None,
         }
     }
 
     /// The values of an array; nothing for anything else.
     pub(super) fn items(self) -> Items<'t, 'a> {
-        match self.0 {
-            [Node::Array { .. }, inside @ ..] => Items(inside),
-            _ => Items(&[]),
+        match self.nodes {
+            [Node::Array { .. }, inside @ ..] => Items(self.with(inside)),
+            _ => Items(self.with(&[])),
         }
+    }
+
+    fn with(self, nodes: &'t [Node<'a>]) -> Self {
+        Self { nodes, ..self }
     }
 
     /// The value of `key` in an object.
@@ -99,16 +127,16 @@ impl<'t, 'a> Json<'t, 'a> {
     }
 
     pub(super) fn is_null(self) -> bool {
-        matches!(self.0, [Node::Static(StaticNode::Null)])
+        matches!(self.nodes, [Node::Static(StaticNode::Null)])
     }
 
     pub(super) fn is_array(self) -> bool {
-        matches!(self.0, [Node::Array { .. }, ..])
+        matches!(self.nodes, [Node::Array { .. }, ..])
     }
 
     /// A string as it is, also an empty one.
     pub(super) fn string(self) -> Option<&'a str> {
-        match self.0 {
+        match self.nodes {
             [Node::String(text)] => Some(text),
             _ => None,
         }
@@ -116,12 +144,12 @@ impl<'t, 'a> Json<'t, 'a> {
 
     /// A string that is not empty, or a whole number as its digits.
     pub(super) fn text(self) -> Option<Text<'a>> {
-        match self.0 {
-            [Node::String(text)] => (!text.is_empty()).then_some(Cow::Borrowed(*text)),
-            [Node::Static(StaticNode::I64(number))] => Some(Cow::Owned(number.to_string())),
-            [Node::Static(StaticNode::U64(number))] => Some(Cow::Owned(number.to_string())),
+        match self.nodes {
+            [Node::String(text)] => (!text.is_empty()).then_some(*text),
+            [Node::Static(StaticNode::I64(number))] => Some(self.arena.written(number)),
+            [Node::Static(StaticNode::U64(number))] => Some(self.arena.written(number)),
             [Node::Static(StaticNode::F64(number))] => {
-                (number.abs() < EXACT_FLOAT_MAX).then(|| Cow::Owned(number.to_string()))
+                (number.abs() < EXACT_FLOAT_MAX).then(|| self.arena.written(number))
             }
             _ => None,
         }
@@ -129,7 +157,7 @@ impl<'t, 'a> Json<'t, 'a> {
 
     /// A finite number, also out of a string.
     pub(super) fn number(self) -> Option<f64> {
-        let number = match self.0 {
+        let number = match self.nodes {
             [Node::Static(StaticNode::I64(number))] => *number as f64,
             [Node::Static(StaticNode::U64(number))] => *number as f64,
             [Node::Static(StaticNode::F64(number))] => *number,
@@ -141,7 +169,7 @@ impl<'t, 'a> Json<'t, 'a> {
 
     /// A whole number; a fraction is cut off. Also out of a string.
     pub(super) fn int(self) -> Option<i64> {
-        match self.0 {
+        match self.nodes {
             [Node::Static(StaticNode::I64(number))] => Some(*number),
             [Node::Static(StaticNode::U64(number))] => i64::try_from(*number).ok(),
             _ => self.number().and_then(whole),
@@ -159,7 +187,7 @@ impl<'t, 'a> Json<'t, 'a> {
 
     /// 0 / 1, true / false, or those as a string.
     pub(super) fn flag(self) -> Option<bool> {
-        match self.0 {
+        match self.nodes {
             [Node::Static(StaticNode::Bool(flag))] => Some(*flag),
             [Node::String(text)] => text_flag(text),
             _ => self.number().map(|number| number != 0.0),
@@ -175,27 +203,27 @@ impl<'t, 'a> Json<'t, 'a> {
     }
 
     /// An array of texts, one text, or several with commas between; what is not text is left out.
-    pub(super) fn texts(self) -> Vec<Text<'a>> {
+    pub(super) fn texts(self) -> &'a [Text<'a>] {
         if self.is_array() {
-            return self.items().filter_map(Json::text).collect();
+            return self.arena.list(self.items().filter_map(Json::text));
         }
         match self.string() {
-            Some(list) => split_texts(list).collect(),
-            None => self.text().into_iter().collect(),
+            Some(list) => self.arena.list(split_texts(list)),
+            None => self.arena.list(self.text()),
         }
     }
 
     /// An array of whole numbers, one number, or several in a string with commas between.
-    pub(super) fn u32s(self) -> Vec<u32> {
+    pub(super) fn u32s(self) -> &'a [u32] {
         if self.is_array() {
-            return self.items().filter_map(Json::u32).collect();
+            return self.arena.list(self.items().filter_map(Json::u32));
         }
         match self.string() {
-            Some(list) => list
-                .split(',')
-                .filter_map(|n| n.trim().parse().ok())
-                .collect(),
-            None => self.u32().into_iter().collect(),
+            Some(list) => {
+                let numbers = list.split(',').map(|number| number.trim().parse());
+                self.arena.list(numbers.filter_map(Result::ok))
+            }
+            None => self.arena.list(self.u32()),
         }
     }
 }
@@ -203,7 +231,7 @@ impl<'t, 'a> Json<'t, 'a> {
 /// The texts between commas.
 pub(super) fn split_texts(list: &str) -> impl Iterator<Item = Text<'_>> {
     let texts = list.split(',').map(str::trim);
-    texts.filter(|text| !text.is_empty()).map(Cow::Borrowed)
+    texts.filter(|text| !text.is_empty())
 }
 
 /// A flag in a string.
@@ -226,39 +254,40 @@ pub(super) fn whole(number: f64) -> Option<i64> {
 }
 
 /// The pairs of an object in their order, duplicates included.
-pub(super) struct Fields<'t, 'a>(&'t [Node<'a>]);
+pub(super) struct Fields<'t, 'a>(Json<'t, 'a>);
 
 impl<'t, 'a> Iterator for Fields<'t, 'a> {
     type Item = (&'a str, Json<'t, 'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (Node::String(key), rest) = self.0.split_first()? else {
+        let (Node::String(key), rest) = self.0.nodes.split_first()? else {
             return None;
         };
         let (value, rest) = first_value(rest)?;
-        self.0 = rest;
-        Some((key, value))
+        self.0.nodes = rest;
+        Some((key, self.0.with(value)))
     }
 }
 
 /// The values of an array in their order.
-pub(super) struct Items<'t, 'a>(&'t [Node<'a>]);
+#[derive(Clone)]
+pub(super) struct Items<'t, 'a>(Json<'t, 'a>);
 
 impl<'t, 'a> Iterator for Items<'t, 'a> {
     type Item = Json<'t, 'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (value, rest) = first_value(self.0)?;
-        self.0 = rest;
-        Some(value)
+        let (value, rest) = first_value(self.0.nodes)?;
+        self.0.nodes = rest;
+        Some(self.0.with(value))
     }
 }
 
-fn first_value<'t, 'a>(nodes: &'t [Node<'a>]) -> Option<(Json<'t, 'a>, &'t [Node<'a>])> {
+/// The nodes of the first value, and those after it.
+fn first_value<'t, 'a>(nodes: &'t [Node<'a>]) -> Option<(&'t [Node<'a>], &'t [Node<'a>])> {
     let inside = match nodes.first()? {
         Node::Object { count, .. } | Node::Array { count, .. } => *count,
         Node::String(_) | Node::Static(_) => 0,
     };
-    let (value, rest) = nodes.split_at_checked(inside + 1)?;
-    Some((Json(value), rest))
+    nodes.split_at_checked(inside + 1)
 }

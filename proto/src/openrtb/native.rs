@@ -1,65 +1,67 @@
 //! A native slot and the markup request inside it, in the forms of Native 1.0 to 1.2.
 
-use std::borrow::Cow;
-
 use super::json::{Json, with_root};
-use super::{RequestError, Text};
+use super::{Arena, RequestError, Text};
 
 /// Most assets read of one native request; layouts have under ten.
 pub(super) const ASSETS_MAX: usize = 64;
 
+const MISSING: RequestError = RequestError::Invalid {
+    field: "native.request",
+};
+
 /// A slot for a native ad.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NativeSlot<'a> {
     /// The markup request, as it was sent.
     pub request: NativeSource<'a>,
     /// Its version, such as `1.2`.
     pub ver: Option<Text<'a>>,
     /// Supported API frameworks; none when empty.
-    pub api: Vec<u32>,
+    pub api: &'a [u32],
     /// Blocked creative attributes.
-    pub battr: Vec<u32>,
+    pub battr: &'a [u32],
 }
 
 /// How the markup request was sent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum NativeSource<'a> {
     /// Not at all.
     #[default]
     Absent,
-    /// As JSON in a string, which is what the specification says; parsed when somebody asks.
-    Text(&'a str),
-    /// As an object, already read.
-    Read(Box<NativeRequest>),
+    /// As JSON in a string, which is what the specification says, or as an object.
+    Read(&'a NativeRequest<'a>),
+    /// As text that is no request.
+    Unreadable(RequestError),
 }
 
 /// What the publisher's layout wants.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NativeRequest {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NativeRequest<'a> {
     /// The wanted parts.
-    pub assets: Vec<NativeAsset>,
+    pub assets: &'a [NativeAsset<'a>],
     /// Which events may be tracked and how; empty before 1.2.
-    pub eventtrackers: Vec<EventTracker>,
+    pub eventtrackers: &'a [EventTracker<'a>],
     /// Whether the answer goes into a `native` object: version 1.0.
     pub wrapped: bool,
     /// The `ver` of the answer: the version asked for, `1.2` when not stated.
-    pub version: String,
+    pub version: &'static str,
 }
 
 /// One wanted part.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NativeAsset {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NativeAsset<'a> {
     /// Echoed in the answer.
     pub id: i64,
     /// Whether an answer without it is useless; set also when unreadable.
     pub required: bool,
     /// What it is.
-    pub kind: AssetKind,
+    pub kind: AssetKind<'a>,
 }
 
 /// What kind of part.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AssetKind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AssetKind<'a> {
     /// A headline.
     Title {
         /// Most characters; no limit when not stated.
@@ -78,7 +80,7 @@ pub enum AssetKind {
         /// Least height.
         hmin: Option<u32>,
         /// Allowed MIME types; any when empty.
-        mimes: Vec<String>,
+        mimes: &'a [Text<'a>],
     },
     /// A text of a kind.
     Data {
@@ -92,12 +94,12 @@ pub enum AssetKind {
 }
 
 /// An event that may be tracked.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EventTracker {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EventTracker<'a> {
     /// 1 impression, 2 half in view for 1 s, 3 all in view, 4 video half in view for 2 s.
     pub event: u32,
     /// 1 image, 2 JavaScript.
-    pub methods: Vec<u32>,
+    pub methods: &'a [u32],
 }
 
 impl<'a> NativeSlot<'a> {
@@ -114,9 +116,13 @@ impl<'a> NativeSlot<'a> {
             }
         }
         slot.request = match request.map(|request| (request.string(), request)) {
-            Some((Some(text), _)) if !text.is_empty() => NativeSource::Text(text),
-            Some((None, object)) => NativeRequest::read(object, slot.ver.as_deref())
-                .map_or(NativeSource::Absent, |r| NativeSource::Read(Box::new(r))),
+            Some((Some(text), _)) if !text.is_empty() => {
+                NativeSource::parse(value.arena(), text, slot.ver)
+            }
+            Some((None, object)) => NativeRequest::read(object, slot.ver)
+                .map_or(NativeSource::Absent, |r| {
+                    NativeSource::Read(value.arena().keep(r))
+                }),
             _ => NativeSource::Absent,
         };
         Some(slot)
@@ -126,26 +132,31 @@ impl<'a> NativeSlot<'a> {
     ///
     /// # Errors
     /// `Invalid` when there is none or it is no object, else why its text cannot be parsed.
-    pub fn parsed(&self) -> Result<Cow<'_, NativeRequest>, RequestError> {
-        let missing = RequestError::Invalid {
-            field: "native.request",
-        };
-        match &self.request {
-            NativeSource::Absent => Err(missing),
-            NativeSource::Read(request) => Ok(Cow::Borrowed(request)),
-            NativeSource::Text(text) => {
-                let mut bytes = text.as_bytes().to_vec();
-                with_root(&mut bytes, |root| {
-                    NativeRequest::read(root, self.ver.as_deref()).ok_or(missing)
-                })
-                .map(Cow::Owned)
-            }
+    pub fn parsed(&self) -> Result<&'a NativeRequest<'a>, RequestError> {
+        match self.request {
+            NativeSource::Absent => Err(MISSING),
+            NativeSource::Read(request) => Ok(request),
+            NativeSource::Unreadable(error) => Err(error),
         }
     }
 }
 
-impl NativeRequest {
-    fn read(value: Json<'_, '_>, slot_version: Option<&str>) -> Option<Self> {
+impl<'a> NativeSource<'a> {
+    /// Parses a markup request that is a text.
+    pub(super) fn parse(arena: &'a Arena, text: &str, slot_version: Option<&str>) -> Self {
+        let bytes = arena.copied(text.as_bytes());
+        let read = with_root(arena, bytes, |root| {
+            NativeRequest::read(root, slot_version).ok_or(MISSING)
+        });
+        match read {
+            Ok(request) => Self::Read(arena.keep(request)),
+            Err(error) => Self::Unreadable(error),
+        }
+    }
+}
+
+impl<'a> NativeRequest<'a> {
+    fn read(value: Json<'_, 'a>, slot_version: Option<&str>) -> Option<Self> {
         let inner = value.get("native").filter(|inner| !inner.is_null());
         let mut request = Self::default();
         let mut version = None;
@@ -154,16 +165,17 @@ impl NativeRequest {
                 "ver" => version = value.text(),
                 "assets" => {
                     let assets = value.items().take(ASSETS_MAX);
-                    request.assets = assets.filter_map(NativeAsset::read).collect();
+                    request.assets = value.arena().list(assets.filter_map(NativeAsset::read));
                 }
                 "eventtrackers" => {
                     let trackers = value.items().take(ASSETS_MAX);
-                    request.eventtrackers = trackers.filter_map(EventTracker::read).collect();
+                    let trackers = trackers.filter_map(EventTracker::read);
+                    request.eventtrackers = value.arena().list(trackers);
                 }
                 _ => {}
             }
         }
-        request.follow(version.as_deref().or(slot_version), inner.is_some());
+        request.follow(version.or(slot_version), inner.is_some());
         Some(request)
     }
 
@@ -174,7 +186,7 @@ impl NativeRequest {
             None => wrapped,
         };
         let default = if self.wrapped { "1.0" } else { "1.2" };
-        self.version = version.map_or(default, answer_version).to_owned();
+        self.version = version.map_or(default, answer_version);
     }
 }
 
@@ -188,8 +200,8 @@ fn answer_version(asked: &str) -> &'static str {
     }
 }
 
-impl NativeAsset {
-    fn read(value: Json<'_, '_>) -> Option<Self> {
+impl<'a> NativeAsset<'a> {
+    fn read(value: Json<'_, 'a>) -> Option<Self> {
         let mut asset = Self {
             id: 0,
             required: false,
@@ -214,8 +226,8 @@ impl NativeAsset {
     }
 }
 
-impl AssetKind {
-    fn read(key: &str, value: Json<'_, '_>) -> Self {
+impl<'a> AssetKind<'a> {
+    fn read(key: &str, value: Json<'_, 'a>) -> Self {
         let field = |key| value.get(key).and_then(Json::u32);
         match key {
             "title" => Self::Title { len: field("len") },
@@ -229,17 +241,14 @@ impl AssetKind {
                 h: field("h"),
                 wmin: field("wmin"),
                 hmin: field("hmin"),
-                mimes: value
-                    .get("mimes")
-                    .map(|mimes| mimes.texts().into_iter().map(Cow::into_owned).collect())
-                    .unwrap_or_default(),
+                mimes: value.get("mimes").map(Json::texts).unwrap_or_default(),
             },
         }
     }
 }
 
-impl EventTracker {
-    fn read(value: Json<'_, '_>) -> Option<Self> {
+impl<'a> EventTracker<'a> {
+    fn read(value: Json<'_, 'a>) -> Option<Self> {
         Some(Self {
             event: value.get("event")?.u32()?,
             methods: value.get("methods").map(Json::u32s).unwrap_or_default(),

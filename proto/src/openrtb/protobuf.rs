@@ -9,7 +9,7 @@ mod write;
 use domain::limits::REQUEST_BODY_BYTES_MAX;
 use prost::Message;
 
-use super::{BidRequest, RequestError};
+use super::{Arena, BidRequest, RequestError};
 
 pub use write::{no_bid, write_response};
 
@@ -45,11 +45,12 @@ impl Decoded {
             .map_err(|_| RequestError::MalformedProtobuf)
     }
 
-    /// The request in it, read by the rules that hold for JSON.
+    /// The request in it, read by the rules that hold for JSON. The arena is used as scratch space.
     ///
     /// # Errors
     /// `Invalid` without an id or a slot.
-    pub fn request(&self) -> Result<BidRequest<'_>, RequestError> {
-        read::request(&self.0)
+    pub fn request<'a>(&'a self, arena: &'a mut Arena) -> Result<BidRequest<'a>, RequestError> {
+        arena.reset();
+        read::request(&self.0, arena)
     }
 }

@@ -1,15 +1,13 @@
 //! Privacy law as the request states it, the stricter of all places it is stated in.
 
-use std::borrow::Cow;
-
-use super::Text;
 use super::json::Json;
+use super::{Arena, Text};
 
 /// Most GPP sections kept; 27 are defined. More make the signal unreadable.
 const SECTIONS_MAX: usize = 64;
 
 /// A privacy signal whose meaning is coded in text: TC string, GPP string, US privacy.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Signal<'a> {
     /// Not sent.
     #[default]
@@ -22,7 +20,7 @@ pub enum Signal<'a> {
 
 impl<'a> Signal<'a> {
     /// The text, when there is one.
-    pub fn as_str(&self) -> Option<&str> {
+    pub fn as_str(&self) -> Option<&'a str> {
         match self {
             Self::Text(text) => Some(text),
             Self::Absent | Self::Unreadable => None,
@@ -37,7 +35,7 @@ impl<'a> Signal<'a> {
     pub(super) fn stated(text: &'a str) -> Self {
         match text {
             "" => Self::Absent,
-            _ => Self::Text(Cow::Borrowed(text)),
+            _ => Self::Text(text),
         }
     }
 
@@ -50,7 +48,7 @@ impl<'a> Signal<'a> {
     }
 
     fn merge_with(&mut self, met: Self, stricter: impl Fn(Text<'a>, Text<'a>) -> Self) {
-        *self = match (std::mem::take(self), met) {
+        *self = match (*self, met) {
             (Self::Unreadable, _) | (_, Self::Unreadable) => Self::Unreadable,
             (Self::Absent, other) | (other, Self::Absent) => other,
             (Self::Text(one), Self::Text(other)) if one == other => Self::Text(one),
@@ -60,7 +58,7 @@ impl<'a> Signal<'a> {
 }
 
 /// The laws that apply.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Regs<'a> {
     /// Directed at children.
     pub coppa: bool,
@@ -73,7 +71,7 @@ pub struct Regs<'a> {
     /// The Global Privacy Platform string; unreadable also when `gpp_sid` is.
     pub gpp: Signal<'a>,
     /// The GPP sections in force, from all places, ascending.
-    pub gpp_sid: Vec<i32>,
+    pub gpp_sid: &'a [i32],
 }
 
 impl<'a> Regs<'a> {
@@ -113,42 +111,58 @@ impl<'a> Regs<'a> {
         if value.is_null() {
             return;
         }
-        let Some(sections) = sections(value) else {
-            self.gpp = Signal::Unreadable;
-            return;
+        let arena = value.arena();
+        let readable = match value.string() {
+            Some("") => true,
+            Some(list) => {
+                self.add_all_sections(arena, list.split(',').map(|id| id.trim().parse().ok()))
+            }
+            None if value.is_array() => self.add_all_sections(arena, value.items().map(Json::i32)),
+            None => self.add_all_sections(arena, std::iter::once(value.i32())),
         };
-        self.add_sections(sections);
+        if !readable {
+            self.gpp = Signal::Unreadable;
+        }
     }
 
     pub(super) fn merge_us_privacy(&mut self, met: Signal<'a>) {
         self.us_privacy.merge_with(met, stricter_us_privacy);
     }
 
-    pub(super) fn add_sections(&mut self, sections: impl IntoIterator<Item = i32>) {
+    /// Takes over the sections if each of them could be read; says whether.
+    fn add_all_sections(
+        &mut self,
+        arena: &'a Arena,
+        sections: impl Iterator<Item = Option<i32>> + Clone,
+    ) -> bool {
+        let all = sections.clone().all(|section| section.is_some());
+        if all {
+            self.add_sections(arena, sections.flatten());
+        }
+        all
+    }
+
+    pub(super) fn add_sections(
+        &mut self,
+        arena: &'a Arena,
+        sections: impl IntoIterator<Item = i32>,
+    ) {
         for section in sections {
             match self.gpp_sid.binary_search(&section) {
                 Ok(_) => {}
-                Err(at) if self.gpp_sid.len() < SECTIONS_MAX => self.gpp_sid.insert(at, section),
+                Err(at) if self.gpp_sid.len() < SECTIONS_MAX => {
+                    let (before, after) = self.gpp_sid.split_at(at);
+                    let all = before.iter().chain([&section]).chain(after);
+                    self.gpp_sid = arena.list(all.copied());
+                }
                 Err(_) => self.gpp = Signal::Unreadable,
             }
         }
     }
 }
 
-/// All section ids, or `None` if one of them cannot be read.
-fn sections(value: Json<'_, '_>) -> Option<Vec<i32>> {
-    if value.is_array() {
-        return value.items().map(Json::i32).collect();
-    }
-    match value.string() {
-        Some("") => Some(Vec::new()),
-        Some(list) => list.split(',').map(|id| id.trim().parse().ok()).collect(),
-        None => value.i32().map(|id| vec![id]),
-    }
-}
-
 fn stricter_us_privacy<'a>(one: Text<'a>, other: Text<'a>) -> Signal<'a> {
-    let stricter = match us_privacy_rank(&one) >= us_privacy_rank(&other) {
+    let stricter = match us_privacy_rank(one) >= us_privacy_rank(other) {
         true => one,
         false => other,
     };

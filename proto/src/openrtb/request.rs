@@ -4,7 +4,7 @@ use domain::limits::REQUEST_IMPS_MAX;
 use domain::money::Currency;
 
 use super::json::{Json, with_root};
-use super::{App, Device, Dooh, Imp, Regs, Site, SupplyChain, Text, User};
+use super::{App, Arena, Device, Dooh, Imp, Regs, Site, SupplyChain, Text, User};
 
 /// Why bytes are not a request that can be decided. The caller is at fault; a retry cannot help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -43,13 +43,13 @@ pub enum RequestError {
 
 /// A bid request: the fields a buyer needs, the rest is skipped. An empty list means "not stated"
 /// unless a field says otherwise.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct BidRequest<'a> {
     /// Of the auction; echoed in the response.
     pub id: Text<'a>,
     /// The offered slots, at least one and at most `REQUEST_IMPS_MAX`; those without an id cannot
     /// be answered and are left out.
-    pub imps: Vec<Imp<'a>>,
+    pub imps: &'a [Imp<'a>],
     /// Where the slots are, when on a web page.
     pub site: Option<Site<'a>>,
     /// Where the slots are, when in an app.
@@ -71,35 +71,36 @@ pub struct BidRequest<'a> {
     pub tmax_ms: Option<u32>,
     /// Currencies that may be bid; `None` when not stated, which by convention is USD. A list
     /// without any readable code allows none.
-    pub cur: Option<Vec<Currency>>,
+    pub cur: Option<&'a [Currency]>,
     /// Seats that may bid.
-    pub wseat: Vec<Text<'a>>,
+    pub wseat: &'a [Text<'a>],
     /// Seats that may not.
-    pub bseat: Vec<Text<'a>>,
+    pub bseat: &'a [Text<'a>],
     /// Blocked categories, in `cattax`.
-    pub bcat: Vec<Text<'a>>,
+    pub bcat: &'a [Text<'a>],
     /// Allowed categories, in `cattax`.
-    pub acat: Vec<Text<'a>>,
+    pub acat: &'a [Text<'a>],
     /// Category taxonomy of `bcat` and `acat`; 1, IAB Content Taxonomy 1.0, when not stated.
     pub cattax: u32,
     /// Blocked advertiser domains.
-    pub badv: Vec<Text<'a>>,
+    pub badv: &'a [Text<'a>],
     /// Blocked app store ids.
-    pub bapp: Vec<Text<'a>>,
+    pub bapp: &'a [Text<'a>],
     /// Allowed languages of a creative, ISO 639-1.
-    pub wlang: Vec<Text<'a>>,
+    pub wlang: &'a [Text<'a>],
     /// A test: it is not billable. Not one when unreadable, so that its money is watched.
     pub test: bool,
     /// Whether all imps of the page are in this request.
     pub allimps: bool,
 }
 
-/// Reads a request out of `body`, which is used as scratch space.
+/// Reads a request out of `body`, which is used as scratch space, as is the arena.
 ///
 /// # Errors
 /// See [`RequestError`].
-pub fn parse(body: &mut [u8]) -> Result<BidRequest<'_>, RequestError> {
-    with_root(body, BidRequest::read)
+pub fn parse<'a>(body: &'a mut [u8], arena: &'a mut Arena) -> Result<BidRequest<'a>, RequestError> {
+    arena.reset();
+    with_root(arena, body, BidRequest::read)
 }
 
 impl<'a> BidRequest<'a> {
@@ -126,9 +127,20 @@ impl<'a> BidRequest<'a> {
             cattax: 1,
             ..Self::default()
         };
+        let mut imps = None;
         for (key, value) in fields {
-            request.read_object(key, value);
-            request.read_rule(key, value);
+            match key {
+                // Slots are large in memory: of several lists, only the last one is read.
+                "imp" => imps = Some(value),
+                _ => {
+                    request.read_object(key, value);
+                    request.read_rule(key, value);
+                }
+            }
+        }
+        if let Some(imps) = imps {
+            let read = imps.items().filter_map(Imp::read).take(REQUEST_IMPS_MAX);
+            request.imps = imps.arena().list(read);
         }
         request.checked()
     }
@@ -145,10 +157,6 @@ impl<'a> BidRequest<'a> {
     fn read_object(&mut self, key: &str, value: Json<'_, 'a>) {
         match key {
             "id" => self.id = value.text().unwrap_or_default(),
-            "imp" => {
-                let imps = value.items().filter_map(Imp::read);
-                self.imps = imps.take(REQUEST_IMPS_MAX).collect();
-            }
             "site" => self.site = Site::read(value),
             "app" => self.app = App::read(value),
             "dooh" => self.dooh = Dooh::read(value),
@@ -191,15 +199,11 @@ impl<'a> BidRequest<'a> {
 }
 
 /// An empty list or text states nothing.
-fn currencies(value: Json<'_, '_>) -> Option<Vec<Currency>> {
+fn currencies<'a>(value: Json<'_, 'a>) -> Option<&'a [Currency]> {
     if value.string() == Some("") || (value.is_array() && value.items().next().is_none()) {
         return None;
     }
-    let codes = value.texts();
-    Some(
-        codes
-            .iter()
-            .filter_map(|code| Currency::parse(code))
-            .collect(),
-    )
+    let codes = value.texts().iter();
+    let parsed = codes.filter_map(|code| Currency::parse(code));
+    Some(value.arena().list(parsed))
 }

@@ -4,27 +4,30 @@ use domain::limits::SIZES_MAX;
 use domain::targeting::Size;
 
 use super::json::Json;
-use super::{Amount, DurationFloor, Text};
+use super::{Amount, Arena, DurationFloor, Text};
+
+/// Most protocols kept of one slot; the list defines under 20.
+const PROTOCOLS_MAX: usize = 64;
 
 /// A slot for a banner.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BannerSlot<'a> {
     /// Exact sizes: those of `format`, or else `w` and `h`. At most `SIZES_MAX`.
-    pub sizes: Vec<Size>,
+    pub sizes: &'a [Size],
     /// Sizes by ratio.
-    pub flex: Vec<FlexSize>,
+    pub flex: &'a [FlexSize],
     /// Blocked banner types: 1 text, 2 image, 3 JavaScript, 4 iframe.
-    pub btype: Vec<u32>,
+    pub btype: &'a [u32],
     /// Blocked creative attributes.
-    pub battr: Vec<u32>,
+    pub battr: &'a [u32],
     /// Allowed MIME types; any when empty.
-    pub mimes: Vec<Text<'a>>,
+    pub mimes: &'a [Text<'a>],
     /// Supported API frameworks; none when empty.
-    pub api: Vec<u32>,
+    pub api: &'a [u32],
     /// Position on the screen, AdCOM list.
     pub pos: Option<u32>,
     /// Directions it may expand to.
-    pub expdir: Vec<u32>,
+    pub expdir: &'a [u32],
 }
 
 /// A size given as a ratio.
@@ -39,18 +42,18 @@ pub struct FlexSize {
 }
 
 /// A slot for a video or audio ad. Zero-length lists are "not stated".
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct MediaSlot<'a> {
     /// Allowed MIME types.
-    pub mimes: Vec<Text<'a>>,
+    pub mimes: &'a [Text<'a>],
     /// Allowed VAST / DAAST protocols, `protocol` of old requests included.
-    pub protocols: Vec<u32>,
+    pub protocols: &'a [u32],
     /// Shortest ad, in seconds.
     pub minduration_s: Option<u32>,
     /// Longest ad, in seconds.
     pub maxduration_s: Option<u32>,
     /// The only durations allowed, in seconds.
-    pub rqddurs_s: Vec<u32>,
+    pub rqddurs_s: &'a [u32],
     /// Player width.
     pub w: Option<u32>,
     /// Player height.
@@ -66,9 +69,9 @@ pub struct MediaSlot<'a> {
     /// Whether the player lets users skip.
     pub skip: Option<bool>,
     /// Supported API frameworks; none when empty.
-    pub api: Vec<u32>,
+    pub api: &'a [u32],
     /// Blocked creative attributes.
-    pub battr: Vec<u32>,
+    pub battr: &'a [u32],
     /// Least bit rate in kbit/s.
     pub minbitrate_kbps: Option<u32>,
     /// Largest bit rate in kbit/s.
@@ -88,11 +91,11 @@ pub struct MediaSlot<'a> {
     /// The floor by second, in the imp's currency.
     pub mincpmpersec: Option<Amount>,
     /// Floors by duration, in the imp's currency.
-    pub durfloors: Vec<DurationFloor>,
+    pub durfloors: &'a [DurationFloor],
     /// Supported delivery methods: 1 streaming, 2 progressive, 3 download.
-    pub delivery: Vec<u32>,
+    pub delivery: &'a [u32],
     /// How playback begins; the first is the one used.
-    pub playbackmethod: Vec<u32>,
+    pub playbackmethod: &'a [u32],
     /// Position on the screen, AdCOM list.
     pub pos: Option<u32>,
 }
@@ -105,7 +108,9 @@ impl<'a> BannerSlot<'a> {
             match key {
                 "w" => width = value.u32(),
                 "h" => height = value.u32(),
-                "format" => banner.read_formats(value),
+                "format" => {
+                    banner.set_formats(value.arena(), value.items().map(BannerFormat::read))
+                }
                 "btype" => banner.btype = value.u32s(),
                 "battr" => banner.battr = value.u32s(),
                 "mimes" => banner.mimes = value.texts(),
@@ -115,48 +120,73 @@ impl<'a> BannerSlot<'a> {
                 _ => {}
             }
         }
-        banner.or_size(width, height);
+        banner.or_size(value.arena(), (width, height));
         Some(banner)
     }
 
-    fn read_formats(&mut self, formats: Json<'_, 'a>) {
-        self.sizes.clear();
-        self.flex.clear();
-        for format in formats.items().take(SIZES_MAX) {
-            let field = |key| format.get(key).and_then(Json::u32);
-            let sides = (field("w"), field("h"));
-            self.add_format(sides, (field("wratio"), field("hratio")), field("wmin"));
-        }
-    }
-
-    /// Adds a size, or else a ratio.
-    pub(super) fn add_format(
+    /// Takes over the sizes and the ratios of the formats.
+    pub(super) fn set_formats(
         &mut self,
-        (w, h): (Option<u32>, Option<u32>),
-        ratio: (Option<u32>, Option<u32>),
-        wmin: Option<u32>,
+        arena: &'a Arena,
+        formats: impl Iterator<Item = BannerFormat> + Clone,
     ) {
-        match (size(w, h), ratio) {
-            (Some(size), _) => self.sizes.push(size),
-            (None, (Some(wratio @ 1..), Some(hratio @ 1..))) => self.flex.push(FlexSize {
-                wratio,
-                hratio,
-                wmin: wmin.unwrap_or(0),
-            }),
-            _ => {}
-        }
+        let formats = formats.take(SIZES_MAX);
+        self.sizes = arena.list(formats.clone().filter_map(BannerFormat::size));
+        self.flex = arena.list(formats.filter_map(BannerFormat::flex));
     }
 
     /// The single size counts where no format does.
-    pub(super) fn or_size(&mut self, width: Option<u32>, height: Option<u32>) {
+    pub(super) fn or_size(
+        &mut self,
+        arena: &'a Arena,
+        (width, height): (Option<u32>, Option<u32>),
+    ) {
         if self.sizes.is_empty() && self.flex.is_empty() {
-            self.sizes.extend(size(width, height));
+            self.sizes = arena.list(size(width, height));
         }
     }
 
     /// Whether a banner of `size` fits.
     pub fn takes(&self, size: Size) -> bool {
         self.sizes.contains(&size) || self.flex.iter().any(|flex| flex.takes(size))
+    }
+}
+
+/// A format as it is stated: a size, or else a ratio.
+#[derive(Clone, Copy, Default)]
+pub(super) struct BannerFormat {
+    pub(super) w: Option<u32>,
+    pub(super) h: Option<u32>,
+    pub(super) wratio: Option<u32>,
+    pub(super) hratio: Option<u32>,
+    pub(super) wmin: Option<u32>,
+}
+
+impl BannerFormat {
+    fn read(value: Json<'_, '_>) -> Self {
+        let field = |key| value.get(key).and_then(Json::u32);
+        Self {
+            w: field("w"),
+            h: field("h"),
+            wratio: field("wratio"),
+            hratio: field("hratio"),
+            wmin: field("wmin"),
+        }
+    }
+
+    fn size(self) -> Option<Size> {
+        size(self.w, self.h)
+    }
+
+    fn flex(self) -> Option<FlexSize> {
+        match (self.size(), self.wratio, self.hratio) {
+            (None, Some(wratio @ 1..), Some(hratio @ 1..)) => Some(FlexSize {
+                wratio,
+                hratio,
+                wmin: self.wmin.unwrap_or(0),
+            }),
+            _ => None,
+        }
     }
 }
 
@@ -190,8 +220,8 @@ impl<'a> MediaSlot<'a> {
     fn read_file(&mut self, key: &str, value: Json<'_, 'a>) {
         match key {
             "mimes" => self.mimes = value.texts(),
-            "protocols" => self.protocols.extend(value.u32s()),
-            "protocol" => self.protocols.extend(value.u32()),
+            "protocols" => self.add_protocols(value.arena(), value.u32s().iter().copied()),
+            "protocol" => self.add_protocols(value.arena(), value.u32()),
             "minduration" => self.minduration_s = value.u32(),
             "maxduration" => self.maxduration_s = value.u32(),
             "rqddurs" => self.rqddurs_s = value.u32s(),
@@ -206,6 +236,15 @@ impl<'a> MediaSlot<'a> {
             "delivery" => self.delivery = value.u32s(),
             _ => {}
         }
+    }
+
+    /// Takes over protocols, behind those of the other field.
+    pub(super) fn add_protocols(
+        &mut self,
+        arena: &'a Arena,
+        protocols: impl IntoIterator<Item = u32>,
+    ) {
+        self.protocols = arena.joined(self.protocols, protocols, PROTOCOLS_MAX);
     }
 
     /// Where and when it plays, and what it costs.
@@ -232,7 +271,7 @@ impl<'a> MediaSlot<'a> {
     /// takes nothing longer than itself.
     pub fn takes_duration(&self, duration_s: u32) -> bool {
         let in_pod = self.poddur_s.is_none_or(|whole| duration_s <= whole);
-        let in_range = match self.rqddurs_s.as_slice() {
+        let in_range = match self.rqddurs_s {
             [] => {
                 self.minduration_s.is_none_or(|least| duration_s >= least)
                     && self.longest_s().is_none_or(|most| duration_s <= most)
@@ -261,8 +300,8 @@ mod tests {
     fn a_banner_fits_by_size_or_by_ratio() {
         let size = |width, height| Size { width, height };
         let banner = BannerSlot {
-            sizes: vec![size(300, 250)],
-            flex: vec![FlexSize {
+            sizes: &[size(300, 250)],
+            flex: &[FlexSize {
                 wratio: 16,
                 hratio: 9,
                 wmin: 320,

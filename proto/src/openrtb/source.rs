@@ -4,18 +4,18 @@ use super::Text;
 use super::json::Json;
 
 /// The chain of sellers, from the owner of the inventory to the sender of the request.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SupplyChain<'a> {
     /// Whether every seller is listed; false also when two places disagree.
     pub complete: bool,
     /// Version of the format.
     pub ver: Option<Text<'a>>,
     /// The sellers in order.
-    pub nodes: Vec<SupplyChainNode<'a>>,
+    pub nodes: &'a [SupplyChainNode<'a>],
 }
 
 /// One seller.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SupplyChainNode<'a> {
     /// Domain of the system it sells through.
     pub asi: Option<Text<'a>>,
@@ -47,7 +47,8 @@ impl<'a> SupplyChain<'a> {
                 "complete" => chain.complete = value.flag().unwrap_or(false),
                 "ver" => chain.ver = value.text(),
                 "nodes" => {
-                    chain.nodes = value.items().filter_map(SupplyChainNode::read).collect();
+                    let nodes = value.items().filter_map(SupplyChainNode::read);
+                    chain.nodes = value.arena().list(nodes);
                 }
                 _ => {}
             }

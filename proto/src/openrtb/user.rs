@@ -1,14 +1,15 @@
 //! The user: ids, segments and consent.
 
+use super::inventory::LABELS_MAX;
 use super::json::Json;
-use super::{Geo, Signal, Text};
+use super::{Arena, Geo, Signal, Text};
 
 /// Most ids of other companies kept, so that the search for repeats stays short; real requests
 /// carry under 30.
 const EIDS_MAX: usize = 64;
 
 /// Who sees the ad, as far as the exchange says.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct User<'a> {
     /// The exchange's id.
     pub id: Option<Text<'a>>,
@@ -19,19 +20,19 @@ pub struct User<'a> {
     /// `M`, `F` or `O`.
     pub gender: Option<Text<'a>>,
     /// Interests, free text.
-    pub keywords: Vec<Text<'a>>,
+    pub keywords: &'a [Text<'a>],
     /// Home, as opposed to the device's place.
     pub geo: Geo<'a>,
     /// Segments by provider.
-    pub data: Vec<UserData<'a>>,
+    pub data: &'a [UserData<'a>],
     /// The TC string, from `user.consent` and `user.ext.consent`.
     pub consent: Signal<'a>,
     /// Ids of other companies, from both places, without repeats.
-    pub eids: Vec<Eid<'a>>,
+    pub eids: &'a [Eid<'a>],
 }
 
 /// What one data provider says about the user.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UserData<'a> {
     /// The provider's id.
     pub id: Option<Text<'a>>,
@@ -40,20 +41,20 @@ pub struct UserData<'a> {
     /// The taxonomy of the segments, from `ext.segtax`.
     pub segtax: Option<u32>,
     /// Segment ids.
-    pub segments: Vec<Text<'a>>,
+    pub segments: &'a [Text<'a>],
 }
 
 /// The user's ids in one source's system.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Eid<'a> {
     /// The issuer, as a domain.
     pub source: Text<'a>,
     /// The ids.
-    pub uids: Vec<Uid<'a>>,
+    pub uids: &'a [Uid<'a>],
 }
 
 /// One id.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Uid<'a> {
     /// The id itself.
     pub id: Text<'a>,
@@ -69,9 +70,15 @@ impl<'a> User<'a> {
                 "buyeruid" => self.buyeruid = value.text(),
                 "yob" => self.yob = value.u32(),
                 "gender" => self.gender = value.text(),
-                "keywords" | "kwarray" => self.keywords.extend(value.texts()),
+                "keywords" | "kwarray" => {
+                    let words = value.texts().iter().copied();
+                    self.keywords = value.arena().joined(self.keywords, words, LABELS_MAX);
+                }
                 "geo" => self.geo = Geo::read(value),
-                "data" => self.data = value.items().filter_map(UserData::read).collect(),
+                "data" => {
+                    let data = value.items().filter_map(UserData::read);
+                    self.data = value.arena().list(data);
+                }
                 "ext" => value
                     .object()
                     .into_iter()
@@ -87,25 +94,20 @@ impl<'a> User<'a> {
         match key {
             "consent" => self.consent.merge(Signal::read(value)),
             "eids" => {
-                value
-                    .items()
-                    .filter_map(Eid::read)
-                    .for_each(|eid| self.add_eid(eid));
+                let eids = value.items().filter_map(Eid::read);
+                self.add_eids(value.arena(), eids);
             }
             _ => {}
         }
     }
 
-    pub(super) fn add_eid(&mut self, eid: Eid<'a>) {
-        if self.eids.len() < EIDS_MAX && !self.eids.contains(&eid) {
-            self.eids.push(eid);
-        }
+    pub(super) fn add_eids(&mut self, arena: &'a Arena, eids: impl Iterator<Item = Eid<'a>>) {
+        self.eids = arena.joined_new(self.eids, eids, EIDS_MAX);
     }
 
     /// All segment ids of all providers.
-    pub fn segments(&self) -> impl Iterator<Item = &str> {
-        let lists = self.data.iter().map(|data| &data.segments);
-        lists.flatten().map(AsRef::as_ref)
+    pub fn segments(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.data.iter().flat_map(|data| data.segments).copied()
     }
 }
 
@@ -116,7 +118,10 @@ impl<'a> UserData<'a> {
             match key {
                 "id" => data.id = value.text(),
                 "name" => data.name = value.text(),
-                "segment" => data.segments = value.items().filter_map(segment_id).collect(),
+                "segment" => {
+                    let ids = value.items().filter_map(segment_id);
+                    data.segments = value.arena().list(ids);
+                }
                 "ext" => data.segtax = value.get("segtax").and_then(Json::u32),
                 _ => {}
             }
@@ -133,7 +138,8 @@ fn segment_id<'a>(value: Json<'_, 'a>) -> Option<Text<'a>> {
 impl<'a> Eid<'a> {
     fn read(value: Json<'_, 'a>) -> Option<Self> {
         let source = value.get("source")?.text()?;
-        let uids = value.get("uids")?.items().filter_map(Uid::read).collect();
+        let uids = value.get("uids")?.items().filter_map(Uid::read);
+        let uids = value.arena().list(uids);
         Some(Self { source, uids })
     }
 }

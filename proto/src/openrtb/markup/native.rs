@@ -6,6 +6,7 @@ use domain::creative::{NativeAssets, Picture};
 
 use super::Tracking;
 use super::escape::json_text;
+use crate::openrtb::Text;
 use crate::openrtb::native::{AssetKind, NativeAsset, NativeRequest};
 
 /// The event "impression" of Native 1.2.
@@ -35,7 +36,7 @@ pub enum NativeMismatch {
 /// See [`NativeMismatch`]. Texts are never cut: one too long does not fit.
 pub fn native_answer(
     out: &mut String,
-    request: &NativeRequest,
+    request: &NativeRequest<'_>,
     creative: &NativeAssets,
     tracking: &Tracking<'_>,
 ) -> Result<(), NativeMismatch> {
@@ -44,7 +45,7 @@ pub fn native_answer(
         out.push_str("{\"native\":");
     }
     out.push_str("{\"ver\":");
-    json_text(out, &request.version);
+    json_text(out, request.version);
     out.push_str(",\"assets\":[");
     let parts = request
         .assets
@@ -68,9 +69,9 @@ pub fn native_answer(
 ///
 /// # Errors
 /// See [`NativeMismatch`].
-pub fn check(request: &NativeRequest, creative: &NativeAssets) -> Result<(), NativeMismatch> {
+pub fn check(request: &NativeRequest<'_>, creative: &NativeAssets) -> Result<(), NativeMismatch> {
     let mut answered = false;
-    for asset in &request.assets {
+    for asset in request.assets {
         match part(asset, creative) {
             Some(_) => answered = true,
             None if asset.required => return Err(NativeMismatch::Required { id: asset.id }),
@@ -91,7 +92,7 @@ enum Part<'a> {
     Data(&'a str),
 }
 
-fn part<'a>(asset: &NativeAsset, creative: &'a NativeAssets) -> Option<Part<'a>> {
+fn part<'a>(asset: &NativeAsset<'_>, creative: &'a NativeAssets) -> Option<Part<'a>> {
     match &asset.kind {
         AssetKind::Title { len } => fitting(&creative.title, *len).map(Part::Title),
         AssetKind::Data { kind, len } => {
@@ -121,7 +122,7 @@ fn fitting(text: &str, len: Option<u32>) -> Option<&str> {
     (!text.is_empty() && text.chars().count() <= room).then_some(text)
 }
 
-fn picture_fits(asked: &AssetKind, picture: &Picture) -> bool {
+fn picture_fits(asked: &AssetKind<'_>, picture: &Picture) -> bool {
     let AssetKind::Image {
         w,
         h,
@@ -149,7 +150,7 @@ fn side_fits(side: u32, exact: Option<u32>, least: Option<u32>) -> bool {
 }
 
 /// Refuses a picture whose file name says it is of a type that is not in the list.
-fn mime_allowed(url: &str, mimes: &[String]) -> bool {
+fn mime_allowed(url: &str, mimes: &[Text<'_>]) -> bool {
     let path = url.split(['?', '#']).next().unwrap_or(url);
     let extension = path.rsplit('.').next().unwrap_or_default();
     let types: &[&str] = match extension.to_ascii_lowercase().as_str() {
@@ -163,7 +164,7 @@ fn mime_allowed(url: &str, mimes: &[String]) -> bool {
     mimes.is_empty()
         || mimes
             .iter()
-            .any(|mime| mime == "image/*" || types.iter().any(|t| t.eq_ignore_ascii_case(mime)))
+            .any(|mime| *mime == "image/*" || types.iter().any(|t| t.eq_ignore_ascii_case(mime)))
 }
 
 fn write_part(out: &mut String, id: i64, part: Part<'_>) {
@@ -189,7 +190,7 @@ fn write_part(out: &mut String, id: i64, part: Part<'_>) {
 
 /// Event trackers where the request offers them by image, else the older impression trackers;
 /// never both, so that one impression is counted once.
-fn write_trackers(out: &mut String, request: &NativeRequest, tracking: &Tracking<'_>) {
+fn write_trackers(out: &mut String, request: &NativeRequest<'_>, tracking: &Tracking<'_>) {
     let offered = |event| {
         request
             .eventtrackers

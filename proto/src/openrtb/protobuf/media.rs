@@ -1,49 +1,46 @@
 //! What a slot takes, read from the request message: banner, video, audio, native.
 
-use domain::limits::SIZES_MAX;
-
 use super::read::{duration_floors, natural, naturals, text, texts};
 use super::wire;
 use crate::openrtb::native::ASSETS_MAX;
+use crate::openrtb::slot::BannerFormat;
 use crate::openrtb::{
-    Amount, AssetKind, BannerSlot, EventTracker, MediaSlot, NativeAsset, NativeRequest, NativeSlot,
-    NativeSource,
+    Amount, Arena, AssetKind, BannerSlot, EventTracker, MediaSlot, NativeAsset, NativeRequest,
+    NativeSlot, NativeSource,
 };
 
 impl<'a> BannerSlot<'a> {
-    pub(super) fn from_wire(message: &'a wire::Banner) -> Self {
+    pub(super) fn from_wire(arena: &'a Arena, message: &'a wire::Banner) -> Self {
         let mut banner = Self {
-            btype: naturals(&message.btype),
-            battr: naturals(&message.battr),
-            mimes: texts(&message.mimes),
-            api: naturals(&message.api),
+            btype: naturals(arena, &message.btype),
+            battr: naturals(arena, &message.battr),
+            mimes: texts(arena, &message.mimes),
+            api: naturals(arena, &message.api),
             pos: message.pos.and_then(natural),
-            expdir: naturals(&message.expdir),
+            expdir: naturals(arena, &message.expdir),
             ..Self::default()
         };
-        for format in message.format.iter().take(SIZES_MAX) {
-            let sides = (format.w.and_then(natural), format.h.and_then(natural));
-            let ratio = (
-                format.wratio.and_then(natural),
-                format.hratio.and_then(natural),
-            );
-            banner.add_format(sides, ratio, format.wmin.and_then(natural));
-        }
-        banner.or_size(message.w.and_then(natural), message.h.and_then(natural));
+        let formats = message.format.iter().map(|format| BannerFormat {
+            w: format.w.and_then(natural),
+            h: format.h.and_then(natural),
+            wratio: format.wratio.and_then(natural),
+            hratio: format.hratio.and_then(natural),
+            wmin: format.wmin.and_then(natural),
+        });
+        banner.set_formats(arena, formats);
+        let sides = (message.w.and_then(natural), message.h.and_then(natural));
+        banner.or_size(arena, sides);
         banner
     }
 }
 
 impl<'a> MediaSlot<'a> {
-    pub(super) fn from_video(message: &'a wire::Video) -> Self {
-        let mut protocols: Vec<_> = message.protocol.and_then(natural).into_iter().collect();
-        protocols.extend(naturals(&message.protocols));
-        Self {
-            mimes: texts(&message.mimes),
-            protocols,
+    pub(super) fn from_video(arena: &'a Arena, message: &'a wire::Video) -> Self {
+        let mut slot = Self {
+            mimes: texts(arena, &message.mimes),
             minduration_s: message.minduration.and_then(natural),
             maxduration_s: message.maxduration.and_then(natural),
-            rqddurs_s: naturals(&message.rqddurs),
+            rqddurs_s: naturals(arena, &message.rqddurs),
             w: message.w.and_then(natural),
             h: message.h.and_then(natural),
             startdelay: message.startdelay,
@@ -51,8 +48,8 @@ impl<'a> MediaSlot<'a> {
             placement: message.placement.and_then(natural),
             linearity: message.linearity.and_then(natural),
             skip: message.skip,
-            api: naturals(&message.api),
-            battr: naturals(&message.battr),
+            api: naturals(arena, &message.api),
+            battr: naturals(arena, &message.battr),
             minbitrate_kbps: message.minbitrate.and_then(natural),
             maxbitrate_kbps: message.maxbitrate.and_then(natural),
             maxextended_s: message.maxextended,
@@ -62,23 +59,28 @@ impl<'a> MediaSlot<'a> {
             podseq: message.podseq,
             slotinpod: message.slotinpod,
             mincpmpersec: message.mincpmpersec.map(Amount::stated),
-            durfloors: duration_floors(&message.durfloors),
-            delivery: naturals(&message.delivery),
-            playbackmethod: naturals(&message.playbackmethod),
+            durfloors: duration_floors(arena, &message.durfloors),
+            delivery: naturals(arena, &message.delivery),
+            playbackmethod: naturals(arena, &message.playbackmethod),
             pos: message.pos.and_then(natural),
-        }
+            ..Self::default()
+        };
+        slot.add_protocols(arena, message.protocol.and_then(natural));
+        let protocols = message.protocols.iter().copied();
+        slot.add_protocols(arena, protocols.filter_map(natural));
+        slot
     }
 
-    pub(super) fn from_audio(message: &'a wire::Audio) -> Self {
+    pub(super) fn from_audio(arena: &'a Arena, message: &'a wire::Audio) -> Self {
         Self {
-            mimes: texts(&message.mimes),
-            protocols: naturals(&message.protocols),
+            mimes: texts(arena, &message.mimes),
+            protocols: naturals(arena, &message.protocols),
             minduration_s: message.minduration.and_then(natural),
             maxduration_s: message.maxduration.and_then(natural),
-            rqddurs_s: naturals(&message.rqddurs),
+            rqddurs_s: naturals(arena, &message.rqddurs),
             startdelay: message.startdelay,
-            api: naturals(&message.api),
-            battr: naturals(&message.battr),
+            api: naturals(arena, &message.api),
+            battr: naturals(arena, &message.battr),
             minbitrate_kbps: message.minbitrate.and_then(natural),
             maxbitrate_kbps: message.maxbitrate.and_then(natural),
             maxextended_s: message.maxextended,
@@ -88,40 +90,45 @@ impl<'a> MediaSlot<'a> {
             podseq: message.podseq,
             slotinpod: message.slotinpod,
             mincpmpersec: message.mincpmpersec.map(Amount::stated),
-            durfloors: duration_floors(&message.durfloors),
-            delivery: naturals(&message.delivery),
+            durfloors: duration_floors(arena, &message.durfloors),
+            delivery: naturals(arena, &message.delivery),
             ..Self::default()
         }
     }
 }
 
 impl<'a> NativeSlot<'a> {
-    pub(super) fn from_wire(message: &'a wire::Native) -> Self {
+    pub(super) fn from_wire(arena: &'a Arena, message: &'a wire::Native) -> Self {
         let written = message.request.as_deref().filter(|text| !text.is_empty());
         let request = match (written, &message.request_native) {
-            (Some(text), _) => NativeSource::Text(text),
+            (Some(text), _) => NativeSource::parse(arena, text, self::text(&message.ver)),
             (None, Some(layout)) => {
-                let layout = NativeRequest::from_wire(layout, message.ver.as_deref());
-                NativeSource::Read(Box::new(layout))
+                let layout = NativeRequest::from_wire(arena, layout, message.ver.as_deref());
+                NativeSource::Read(arena.keep(layout))
             }
             (None, None) => NativeSource::Absent,
         };
         Self {
             request,
             ver: text(&message.ver),
-            api: naturals(&message.api),
-            battr: naturals(&message.battr),
+            api: naturals(arena, &message.api),
+            battr: naturals(arena, &message.battr),
         }
     }
 }
 
-impl NativeRequest {
-    fn from_wire(message: &wire::NativeRequest, slot_version: Option<&str>) -> Self {
+impl<'a> NativeRequest<'a> {
+    fn from_wire(
+        arena: &'a Arena,
+        message: &'a wire::NativeRequest,
+        slot_version: Option<&str>,
+    ) -> Self {
         let assets = message.assets.iter().take(ASSETS_MAX);
         let trackers = message.eventtrackers.iter().take(ASSETS_MAX);
         let mut request = Self {
-            assets: assets.map(NativeAsset::from_wire).collect(),
-            eventtrackers: trackers.filter_map(EventTracker::from_wire).collect(),
+            assets: arena.list(assets.map(|asset| NativeAsset::from_wire(arena, asset))),
+            eventtrackers: arena
+                .list(trackers.filter_map(|tracker| EventTracker::from_wire(arena, tracker))),
             ..Self::default()
         };
         let stated = [message.ver.as_deref(), slot_version];
@@ -134,8 +141,8 @@ impl NativeRequest {
     }
 }
 
-impl NativeAsset {
-    fn from_wire(message: &wire::NativeAsset) -> Self {
+impl<'a> NativeAsset<'a> {
+    fn from_wire(arena: &'a Arena, message: &'a wire::NativeAsset) -> Self {
         let kind = match (message.id, &message.title, &message.img, &message.data) {
             (None, ..) => AssetKind::Other,
             (_, Some(title), ..) => AssetKind::Title {
@@ -147,7 +154,7 @@ impl NativeAsset {
                 h: img.h.and_then(natural),
                 wmin: img.wmin.and_then(natural),
                 hmin: img.hmin.and_then(natural),
-                mimes: texts(&img.mimes).into_iter().map(Into::into).collect(),
+                mimes: texts(arena, &img.mimes),
             },
             (_, _, _, Some(data)) => AssetKind::Data {
                 kind: data.r#type.and_then(natural),
@@ -163,11 +170,11 @@ impl NativeAsset {
     }
 }
 
-impl EventTracker {
-    fn from_wire(message: &wire::NativeEventTracker) -> Option<Self> {
+impl<'a> EventTracker<'a> {
+    fn from_wire(arena: &'a Arena, message: &wire::NativeEventTracker) -> Option<Self> {
         Some(Self {
             event: message.event.and_then(natural)?,
-            methods: naturals(&message.methods),
+            methods: naturals(arena, &message.methods),
         })
     }
 }

@@ -1,11 +1,11 @@
 //! Who offers, who watches, who resold and which law holds, read from the request message.
 
-use super::read::{natural, text, texts};
+use super::read::{natural, stated, text, texts};
 use super::wire;
-use crate::openrtb::inventory::add_new_texts;
+use crate::openrtb::inventory::LABELS_MAX;
 use crate::openrtb::json::{split_texts, text_flag};
 use crate::openrtb::{
-    App, ClientHints, Device, Dooh, Eid, Geo, Publisher, Regs, Signal, Site, SupplyChain,
+    App, Arena, ClientHints, Device, Dooh, Eid, Geo, Publisher, Regs, Signal, Site, SupplyChain,
     SupplyChainNode, Text, Uid, User, UserData,
 };
 
@@ -20,70 +20,65 @@ impl<'a> Publisher<'a> {
 }
 
 impl<'a> Site<'a> {
-    pub(super) fn from_wire(message: &'a wire::Site) -> Self {
+    pub(super) fn from_wire(arena: &'a Arena, message: &'a wire::Site) -> Self {
         Self {
             id: text(&message.id),
             name: text(&message.name),
             domain: text(&message.domain),
             page: text(&message.page),
             referrer: text(&message.r#ref),
-            cat: labels([&message.cat, &message.sectioncat, &message.pagecat]),
-            keywords: keywords(&message.keywords, &message.kwarray),
+            cat: labels(arena, [&message.cat, &message.sectioncat, &message.pagecat]),
+            keywords: keywords(arena, &message.keywords, &message.kwarray),
             publisher: Publisher::from_wire(message.publisher.as_ref()),
         }
     }
 }
 
 impl<'a> App<'a> {
-    pub(super) fn from_wire(message: &'a wire::App) -> Self {
+    pub(super) fn from_wire(arena: &'a Arena, message: &'a wire::App) -> Self {
         Self {
             id: text(&message.id),
             name: text(&message.name),
             bundle: text(&message.bundle),
             domain: text(&message.domain),
             storeurl: text(&message.storeurl),
-            cat: labels([&message.cat, &message.sectioncat, &message.pagecat]),
-            keywords: keywords(&message.keywords, &message.kwarray),
+            cat: labels(arena, [&message.cat, &message.sectioncat, &message.pagecat]),
+            keywords: keywords(arena, &message.keywords, &message.kwarray),
             publisher: Publisher::from_wire(message.publisher.as_ref()),
         }
     }
 }
 
 impl<'a> Dooh<'a> {
-    pub(super) fn from_wire(message: &'a wire::Dooh) -> Self {
+    pub(super) fn from_wire(arena: &'a Arena, message: &'a wire::Dooh) -> Self {
         Self {
             id: text(&message.id),
             name: text(&message.name),
             domain: text(&message.domain),
-            venuetype: texts(&message.venuetype),
+            venuetype: texts(arena, &message.venuetype),
             publisher: Publisher::from_wire(message.publisher.as_ref()),
         }
     }
 }
 
-fn labels<'a>(lists: [&'a Vec<String>; 3]) -> Vec<Text<'a>> {
-    let mut labels = Vec::new();
-    for list in lists {
-        add_new_texts(&mut labels, texts(list));
-    }
-    labels
+fn labels<'a>(arena: &'a Arena, lists: [&'a Vec<String>; 3]) -> &'a [Text<'a>] {
+    let labels = lists.into_iter().flat_map(|list| stated(list));
+    arena.joined_new(&[], labels, LABELS_MAX)
 }
 
-fn keywords<'a>(list: &'a Option<String>, array: &'a [String]) -> Vec<Text<'a>> {
-    let mut keywords = Vec::new();
-    add_new_texts(
-        &mut keywords,
-        split_texts(list.as_deref().unwrap_or_default()),
-    );
-    add_new_texts(&mut keywords, texts(array));
-    keywords
+fn keywords<'a>(arena: &'a Arena, list: &'a Option<String>, array: &'a [String]) -> &'a [Text<'a>] {
+    let words = split_texts(list.as_deref().unwrap_or_default());
+    arena.joined_new(&[], words.chain(stated(array)), LABELS_MAX)
 }
 
 impl<'a> Device<'a> {
-    pub(super) fn from_wire(message: &'a wire::Device) -> Self {
+    pub(super) fn from_wire(arena: &'a Arena, message: &'a wire::Device) -> Self {
         Self {
             ua: text(&message.ua),
-            sua: message.sua.as_ref().map(ClientHints::from_wire),
+            sua: message
+                .sua
+                .as_ref()
+                .map(|sua| ClientHints::from_wire(arena, sua)),
             ip: text(&message.ip),
             ipv6: text(&message.ipv6),
             geo: message.geo.as_ref().map(Geo::from_wire).unwrap_or_default(),
@@ -105,14 +100,14 @@ impl<'a> Device<'a> {
 }
 
 impl<'a> ClientHints<'a> {
-    fn from_wire(message: &'a wire::UserAgent) -> Self {
+    fn from_wire(arena: &'a Arena, message: &'a wire::UserAgent) -> Self {
         let platform = message.platform.as_ref();
-        let versions = platform.map(|platform| texts(&platform.version));
+        let version = platform.and_then(|platform| stated(&platform.version).next());
         let brands = message.browsers.iter().filter_map(|b| text(&b.brand));
         Self {
             platform: platform.and_then(|platform| text(&platform.brand)),
-            platform_version: versions.and_then(|versions| versions.into_iter().next()),
-            browsers: brands.collect(),
+            platform_version: version,
+            browsers: arena.list(brands),
             mobile: message.mobile,
             model: text(&message.model),
         }
@@ -134,19 +129,20 @@ impl<'a> Geo<'a> {
 }
 
 impl<'a> User<'a> {
-    pub(super) fn from_wire(message: &'a wire::User) -> Self {
+    pub(super) fn from_wire(arena: &'a Arena, message: &'a wire::User) -> Self {
+        let words = split_texts(message.keywords.as_deref().unwrap_or_default());
+        let data = message.data.iter();
         let mut user = Self {
             id: text(&message.id),
             buyeruid: text(&message.buyeruid),
             yob: message.yob.and_then(natural),
             gender: text(&message.gender),
-            keywords: split_texts(message.keywords.as_deref().unwrap_or_default()).collect(),
+            keywords: arena.joined(&[], words.chain(stated(&message.kwarray)), LABELS_MAX),
             geo: message.geo.as_ref().map(Geo::from_wire).unwrap_or_default(),
-            data: message.data.iter().map(UserData::from_wire).collect(),
+            data: arena.list(data.map(|data| UserData::from_wire(arena, data))),
             consent: Signal::Absent,
-            eids: Vec::new(),
+            eids: &[],
         };
-        user.keywords.extend(texts(&message.kwarray));
         let (consents, eids) = match &message.ext {
             Some(ext) => (ext.consent.as_slice(), ext.eids.as_slice()),
             None => (&[][..], &[][..]),
@@ -154,27 +150,27 @@ impl<'a> User<'a> {
         for consent in message.consent.iter().chain(consents) {
             user.consent.merge(Signal::stated(consent));
         }
-        for eid in message.eids.iter().chain(eids).filter_map(Eid::from_wire) {
-            user.add_eid(eid);
-        }
+        let eids = message.eids.iter().chain(eids);
+        let eids = eids.filter_map(|eid| Eid::from_wire(arena, eid));
+        user.add_eids(arena, eids);
         user
     }
 }
 
 impl<'a> UserData<'a> {
-    fn from_wire(message: &'a wire::Data) -> Self {
+    fn from_wire(arena: &'a Arena, message: &'a wire::Data) -> Self {
         let segments = message.segment.iter();
         Self {
             id: text(&message.id),
             name: text(&message.name),
             segtax: None, // the protobuf form has no place for it
-            segments: segments.filter_map(|segment| text(&segment.id)).collect(),
+            segments: arena.list(segments.filter_map(|segment| text(&segment.id))),
         }
     }
 }
 
 impl<'a> Eid<'a> {
-    fn from_wire(message: &'a wire::Eid) -> Option<Self> {
+    fn from_wire(arena: &'a Arena, message: &'a wire::Eid) -> Option<Self> {
         let uids = message.uids.iter().filter_map(|uid| {
             Some(Uid {
                 id: text(&uid.id)?,
@@ -183,14 +179,14 @@ impl<'a> Eid<'a> {
         });
         let eid = Self {
             source: text(&message.source)?,
-            uids: uids.collect(),
+            uids: arena.list(uids),
         };
         (!message.uids.is_empty()).then_some(eid)
     }
 }
 
 impl<'a> Regs<'a> {
-    pub(super) fn from_wire(message: &'a wire::Regs) -> Self {
+    pub(super) fn from_wire(arena: &'a Arena, message: &'a wire::Regs) -> Self {
         let mut regs = Self {
             coppa: message.coppa.contains(&true),
             gdpr: message.gdpr.iter().copied().max(),
@@ -202,7 +198,7 @@ impl<'a> Regs<'a> {
         for text in &message.gpp {
             regs.gpp.merge(Signal::stated(text));
         }
-        regs.add_sections(message.gpp_sid.iter().copied());
+        regs.add_sections(arena, message.gpp_sid.iter().copied());
         if let Some(ext) = &message.ext {
             regs.gdpr = regs.gdpr.max(ext.gdpr.iter().copied().max());
             for text in &ext.us_privacy {
@@ -216,7 +212,7 @@ impl<'a> Regs<'a> {
 }
 
 impl<'a> SupplyChain<'a> {
-    pub(super) fn from_wire(message: &'a wire::SupplyChain) -> Self {
+    pub(super) fn from_wire(arena: &'a Arena, message: &'a wire::SupplyChain) -> Self {
         let nodes = message.nodes.iter().map(|node| SupplyChainNode {
             asi: text(&node.asi),
             sid: text(&node.sid),
@@ -228,7 +224,7 @@ impl<'a> SupplyChain<'a> {
         Self {
             complete: message.complete.unwrap_or(false),
             ver: text(&message.ver),
-            nodes: nodes.collect(),
+            nodes: arena.list(nodes),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! The request message as a `BidRequest`: top level, slots and deals. The rules are those of the JSON readers.
 
-use std::borrow::Cow;
-
 use domain::limits::REQUEST_IMPS_MAX;
 use domain::money::Currency;
 
@@ -10,72 +8,86 @@ use crate::openrtb::floor::FloorFields;
 use crate::openrtb::imp::sane_multiplier;
 use crate::openrtb::json::whole;
 use crate::openrtb::{
-    Amount, App, BannerSlot, BidRequest, Deal, Device, Dooh, DurationFloor, Imp, MediaSlot,
+    Amount, App, Arena, BannerSlot, BidRequest, Deal, Device, Dooh, DurationFloor, Imp, MediaSlot,
     NativeSlot, Pmp, Regs, RequestError, Site, SupplyChain, Text, User,
 };
 
-pub(super) fn request(message: &wire::BidRequest) -> Result<BidRequest<'_>, RequestError> {
+pub(super) fn request<'a>(
+    message: &'a wire::BidRequest,
+    arena: &'a Arena,
+) -> Result<BidRequest<'a>, RequestError> {
     let mut request = BidRequest {
         id: text(&message.id).unwrap_or_default(),
         at: message.at.map_or(2, |at| u32::try_from(at).unwrap_or(1)),
         cattax: message.cattax.and_then(natural).unwrap_or(1),
         tmax_ms: message.tmax.and_then(natural),
-        cur: currencies(&message.cur),
-        wseat: texts(&message.wseat),
-        bseat: texts(&message.bseat),
-        bcat: texts(&message.bcat),
-        acat: texts(&message.acat),
-        badv: texts(&message.badv),
-        bapp: texts(&message.bapp),
-        wlang: texts(&message.wlang),
+        cur: currencies(arena, &message.cur),
+        wseat: texts(arena, &message.wseat),
+        bseat: texts(arena, &message.bseat),
+        bcat: texts(arena, &message.bcat),
+        acat: texts(arena, &message.acat),
+        badv: texts(arena, &message.badv),
+        bapp: texts(arena, &message.bapp),
+        wlang: texts(arena, &message.wlang),
         test: message.test.unwrap_or(false),
         allimps: message.allimps.unwrap_or(false),
         ..BidRequest::default()
     };
-    let imps = message.imp.iter().filter_map(Imp::from_wire);
-    request.imps = imps.take(REQUEST_IMPS_MAX).collect();
-    read_parties(&mut request, message);
+    let imps = message.imp.iter();
+    let imps = imps.filter_map(|imp| Imp::from_wire(arena, imp));
+    request.imps = arena.list(imps.take(REQUEST_IMPS_MAX));
+    read_parties(arena, &mut request, message);
     request.checked()
 }
 
 /// Who offers the slots, to whom, under which law.
-fn read_parties<'a>(request: &mut BidRequest<'a>, message: &'a wire::BidRequest) {
-    request.site = message.site.as_ref().map(Site::from_wire);
-    request.app = message.app.as_ref().map(App::from_wire);
-    request.dooh = message.dooh.as_ref().map(Dooh::from_wire);
-    request.device = message
-        .device
+fn read_parties<'a>(arena: &'a Arena, request: &mut BidRequest<'a>, message: &'a wire::BidRequest) {
+    let (device, user, regs) = (&message.device, &message.user, &message.regs);
+    request.site = message
+        .site
         .as_ref()
-        .map(Device::from_wire)
+        .map(|site| Site::from_wire(arena, site));
+    request.app = message.app.as_ref().map(|app| App::from_wire(arena, app));
+    request.dooh = message
+        .dooh
+        .as_ref()
+        .map(|dooh| Dooh::from_wire(arena, dooh));
+    request.device = device
+        .as_ref()
+        .map(|device| Device::from_wire(arena, device))
         .unwrap_or_default();
-    request.user = message
-        .user
+    request.user = user
         .as_ref()
-        .map(User::from_wire)
+        .map(|user| User::from_wire(arena, user))
         .unwrap_or_default();
-    request.regs = message
-        .regs
+    request.regs = regs
         .as_ref()
-        .map(Regs::from_wire)
+        .map(|regs| Regs::from_wire(arena, regs))
         .unwrap_or_default();
     if let Some(source) = &message.source {
         let in_ext = source.ext.as_ref().and_then(|ext| ext.schain.as_ref());
         for chain in source.schain.iter().chain(in_ext) {
-            SupplyChain::merge(&mut request.schain, Some(SupplyChain::from_wire(chain)));
+            let met = SupplyChain::from_wire(arena, chain);
+            SupplyChain::merge(&mut request.schain, Some(met));
         }
     }
 }
 
 impl<'a> Imp<'a> {
-    fn from_wire(message: &'a wire::Imp) -> Option<Self> {
+    fn from_wire(arena: &'a Arena, message: &'a wire::Imp) -> Option<Self> {
         let floor = floor(&message.bidfloor, &message.bidfloorcur);
+        let (banner, native) = (message.banner.as_deref(), message.native.as_deref());
+        let (video, audio) = (message.video.as_deref(), message.audio.as_deref());
+        let pmp = message.pmp.as_ref();
         Some(Self {
             id: text(&message.id)?,
-            banner: message.banner.as_deref().map(BannerSlot::from_wire),
-            video: message.video.as_deref().map(MediaSlot::from_video),
-            audio: message.audio.as_deref().map(MediaSlot::from_audio),
-            native: message.native.as_deref().map(NativeSlot::from_wire),
-            pmp: message.pmp.as_ref().map(Pmp::from_wire).unwrap_or_default(),
+            banner: banner.map(|slot| BannerSlot::from_wire(arena, slot)),
+            video: video.map(|slot| MediaSlot::from_video(arena, slot)),
+            audio: audio.map(|slot| MediaSlot::from_audio(arena, slot)),
+            native: native.map(|slot| NativeSlot::from_wire(arena, slot)),
+            pmp: pmp
+                .map(|pmp| Pmp::from_wire(arena, pmp))
+                .unwrap_or_default(),
             floor: floor.floor().unwrap_or_default(),
             floor_currency: floor.currency(),
             secure: message.secure,
@@ -97,26 +109,27 @@ fn multiplier(qty: Option<&wire::Qty>) -> Option<f64> {
 }
 
 impl<'a> Pmp<'a> {
-    fn from_wire(message: &'a wire::Pmp) -> Self {
+    fn from_wire(arena: &'a Arena, message: &'a wire::Pmp) -> Self {
+        let deals = message.deals.iter();
         Self {
             private_auction: message.private_auction.unwrap_or(false),
-            deals: message.deals.iter().filter_map(Deal::from_wire).collect(),
+            deals: arena.list(deals.filter_map(|deal| Deal::from_wire(arena, deal))),
         }
     }
 }
 
 impl<'a> Deal<'a> {
-    fn from_wire(message: &'a wire::Deal) -> Option<Self> {
+    fn from_wire(arena: &'a Arena, message: &'a wire::Deal) -> Option<Self> {
         let floor = floor(&message.bidfloor, &message.bidfloorcur);
         Some(Self {
             id: text(&message.id)?,
             floor: floor.floor(),
             mincpmpersec: message.mincpmpersec.map(Amount::stated),
-            durfloors: duration_floors(&message.durfloors),
+            durfloors: duration_floors(arena, &message.durfloors),
             floor_currency: floor.currency(),
             at: message.at.and_then(natural),
-            wseat: texts(&message.wseat),
-            wadomain: texts(&message.wadomain),
+            wseat: texts(arena, &message.wseat),
+            wadomain: texts(arena, &message.wadomain),
             guar: message.guar.is_some_and(|guar| guar != 0),
         })
     }
@@ -133,31 +146,38 @@ fn floor(amounts: &[f64], currencies: &[String]) -> FloorFields {
     floor
 }
 
-pub(super) fn duration_floors(messages: &[wire::DurFloors]) -> Vec<DurationFloor> {
+pub(super) fn duration_floors<'a>(
+    arena: &'a Arena,
+    messages: &[wire::DurFloors],
+) -> &'a [DurationFloor] {
     let floors = messages.iter().map(|message| DurationFloor {
         mindur_s: message.mindur.and_then(natural).unwrap_or(0),
         maxdur_s: message.maxdur.and_then(natural).unwrap_or(u32::MAX),
         floor: Amount::stated(message.bidfloor.unwrap_or(0.0)),
     });
-    floors.collect()
+    arena.list(floors)
 }
 
 /// An empty list states nothing; one without any readable code allows none.
-fn currencies(codes: &[String]) -> Option<Vec<Currency>> {
+fn currencies<'a>(arena: &'a Arena, codes: &[String]) -> Option<&'a [Currency]> {
     let parsed = codes.iter().filter_map(|code| Currency::parse(code));
-    (!codes.is_empty()).then(|| parsed.collect())
+    (!codes.is_empty()).then(|| arena.list(parsed))
 }
 
 /// A text that is not empty.
 pub(super) fn text(value: &Option<String>) -> Option<Text<'_>> {
-    let value = value.as_deref().filter(|value| !value.is_empty());
-    value.map(Cow::Borrowed)
+    value.as_deref().filter(|value| !value.is_empty())
 }
 
 /// The texts that are not empty.
-pub(super) fn texts(values: &[String]) -> Vec<Text<'_>> {
-    let stated = values.iter().filter(|value| !value.is_empty());
-    stated.map(|value| Cow::Borrowed(value.as_str())).collect()
+pub(super) fn texts<'a>(arena: &'a Arena, values: &'a [String]) -> &'a [Text<'a>] {
+    arena.list(stated(values))
+}
+
+/// The texts that are not empty, one after the other.
+pub(super) fn stated(values: &[String]) -> impl Iterator<Item = Text<'_>> {
+    let texts = values.iter().map(String::as_str);
+    texts.filter(|text| !text.is_empty())
 }
 
 /// A number that is not negative.
@@ -166,6 +186,6 @@ pub(super) fn natural(value: i32) -> Option<u32> {
 }
 
 /// The numbers that are not negative.
-pub(super) fn naturals(values: &[i32]) -> Vec<u32> {
-    values.iter().copied().filter_map(natural).collect()
+pub(super) fn naturals<'a>(arena: &'a Arena, values: &[i32]) -> &'a [u32] {
+    arena.list(values.iter().copied().filter_map(natural))
 }
