@@ -1,17 +1,30 @@
 //! An independent judge of bid responses: types and rules of its own, read from the specification.
 
-use domain::Micros;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::render::{OurHost, render};
-use json::{integer, integers, is_set, items, price, text, texts};
-use media::Medium;
+use crate::render::OurHost;
+use json::{items, text, texts};
 
+pub use rule::Rule;
+
+mod banner;
+mod bid;
+mod ext;
 mod json;
+mod lint;
 mod media;
-#[cfg(test)]
-mod tests;
+mod native;
+mod notices;
+mod personal;
+mod pods;
+mod rule;
+mod shape;
+mod terms;
+mod vast;
+
+/// What breaks rules, in the order it is found.
+type Found = Vec<Violation>;
 
 /// What the judge knows about the bidder beside the request.
 #[derive(Debug, Clone)]
@@ -20,6 +33,28 @@ pub struct Expectations {
     pub public_url: String,
     /// USD micros for one unit of each currency beside USD, as the bidder has them.
     pub fx: Vec<(String, i64)>,
+    /// What the exchange replaces by the clearing price; it stands in `burl`, `nurl` or the markup of every bid.
+    pub price_macro: String,
+    /// Names of the exchange's own macros, without `${` and `}`.
+    pub macros: Vec<String>,
+    /// Fields that this exchange requires of every bid beside those that all do.
+    pub required: Vec<String>,
+    /// Creatives (`crid`) of line items that buy on any deal.
+    pub takes_any_deal: Vec<String>,
+}
+
+impl Expectations {
+    /// Of an exchange without requirements of its own.
+    pub fn new(public_url: &str, fx: Vec<(String, i64)>) -> Self {
+        Self {
+            public_url: public_url.to_owned(),
+            fx,
+            price_macro: "${AUCTION_PRICE}".to_owned(),
+            macros: Vec::new(),
+            required: Vec::new(),
+            takes_any_deal: Vec::new(),
+        }
+    }
 }
 
 /// One broken rule.
@@ -33,70 +68,6 @@ pub struct Violation {
     pub detail: String,
 }
 
-/// The rules a bid response must keep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Rule {
-    /// The response is an object that answers a readable request.
-    Json,
-    /// The response's id is the request's.
-    Id,
-    /// The response's currency is allowed.
-    Currency,
-    /// The seat is allowed.
-    Seat,
-    /// Every bid has an id.
-    BidId,
-    /// No two bids share an id.
-    DuplicateBidId,
-    /// The bid is for an impression of the request.
-    ImpId,
-    /// The price is a positive number.
-    Price,
-    /// The price is at least the floor that applies.
-    Floor,
-    /// The bid's media type is one that the impression offers.
-    MediaType,
-    /// Banner sizes are among those offered.
-    Size,
-    /// Markup is there and of the bid's media type.
-    Markup,
-    /// A VAST document has what a player needs.
-    Vast,
-    /// The media file's MIME type is accepted.
-    Mime,
-    /// The VAST version is accepted.
-    Protocol,
-    /// The duration is accepted.
-    Duration,
-    /// A native answer has the required assets within their limits.
-    Native,
-    /// No blocked category.
-    Category,
-    /// No blocked advertiser.
-    Advertiser,
-    /// No blocked app.
-    App,
-    /// No blocked creative attribute.
-    Attribute,
-    /// The language is wanted.
-    Language,
-    /// The advertiser's domain is declared.
-    Adomain,
-    /// The creative's id is declared.
-    Crid,
-    /// Nothing unencrypted in a secure slot.
-    Secure,
-    /// Impressions and clicks are tracked at our address.
-    Tracking,
-    /// Notices go to our address.
-    NoticeHost,
-    /// The deal is one that was offered, to this seat and advertiser.
-    Deal,
-    /// A private auction takes bids on deals only.
-    PrivateAuction,
-}
-
 /// Judges every bid of a response to a request; a valid one and a no-bid have no violations.
 pub fn judge(
     request_json: &[u8],
@@ -105,22 +76,30 @@ pub fn judge(
 ) -> Vec<Violation> {
     let mut found = Vec::new();
     let parsed = |bytes| serde_json::from_slice::<Value>(bytes).ok();
-    match (parsed(request_json), parsed(response_json)) {
-        (Some(request), Some(response)) if response.is_object() => {
-            let court = Court {
-                request: &request,
-                response: &response,
-                ours: OurHost::new(&expectations.public_url),
-                expectations,
-            };
-            court.judge(&mut found);
-        }
-        _ => flag(
-            &mut found,
-            Rule::Json,
-            "",
-            "not a JSON object on both sides",
-        ),
+    let (Some(request), Some(response)) = (parsed(request_json), parsed(response_json)) else {
+        flag(&mut found, Rule::Json, "", "not JSON on both sides");
+        return found;
+    };
+    let Some(fields) = response.as_object() else {
+        flag(&mut found, Rule::Json, "", "not an object");
+        return found;
+    };
+    shape::check(fields, &mut found);
+    let court = Court {
+        request: &request,
+        response: &response,
+        ours: OurHost::new(&expectations.public_url),
+        expectations,
+    };
+    court.judge(&mut found);
+    // What is broken already would be told twice.
+    if let (true, Ok(request), Ok(response)) = (
+        found.is_empty(),
+        str::from_utf8(request_json),
+        str::from_utf8(response_json),
+    ) && court.bids().next().is_some()
+    {
+        lint::check(request, response, &mut found);
     }
     found
 }
@@ -148,11 +127,11 @@ struct Case<'a> {
     bid: &'a Value,
     seat: Option<String>,
     id: String,
-    found: &'a mut Vec<Violation>,
+    found: &'a mut Found,
 }
 
 impl Court<'_> {
-    fn judge(&self, found: &mut Vec<Violation>) {
+    fn judge(&self, found: &mut Found) {
         let seats = items(&self.response["seatbid"]);
         if seats.iter().all(|seat| items(&seat["bid"]).is_empty()) {
             return;
@@ -179,9 +158,46 @@ impl Court<'_> {
                 self.judge_bid(bid, seat.clone(), id, found);
             }
         }
+        self.judge_repeats(found);
+        pods::check(self, found);
     }
 
-    fn judge_seat(&self, seat: Option<&str>, found: &mut Vec<Violation>) {
+    /// Several bids for one impression are welcome, the same one twice is not.
+    fn judge_repeats(&self, found: &mut Found) {
+        let mut seen = Vec::new();
+        for bid in self.bids() {
+            let offer = ["impid", "dealid", "crid"].map(|field| text(&bid[field]));
+            if seen.contains(&offer) {
+                let id = text(&bid["id"]).unwrap_or_default();
+                flag(
+                    found,
+                    Rule::DuplicateBidId,
+                    &id,
+                    "the same ad on the same terms",
+                );
+            }
+            // In a dynamic pod one ad may fill several places.
+            let repeats = self.imp(bid).is_some_and(pods::is_dynamic);
+            if !repeats {
+                seen.push(offer);
+            }
+        }
+    }
+
+    /// Every bid of every seat.
+    fn bids(&self) -> impl Iterator<Item = &Value> {
+        let seats = items(&self.response["seatbid"]).iter();
+        seats.flat_map(|seat| items(&seat["bid"]))
+    }
+
+    /// The impression that a bid is for.
+    fn imp(&self, bid: &Value) -> Option<&Value> {
+        let id = text(&bid["impid"])?;
+        let mut imps = items(&self.request["imp"]).iter();
+        imps.find(|imp| text(&imp["id"]).as_ref() == Some(&id))
+    }
+
+    fn judge_seat(&self, seat: Option<&str>, found: &mut Found) {
         let wanted = texts(&self.request["wseat"]);
         let blocked = texts(&self.request["bseat"]);
         let listed = |list: &[String]| seat.is_some_and(|seat| list.iter().any(|s| s == seat));
@@ -190,13 +206,8 @@ impl Court<'_> {
         }
     }
 
-    fn judge_bid(&self, bid: &Value, seat: Option<String>, id: String, found: &mut Vec<Violation>) {
-        let imp_id = text(&bid["impid"]);
-        let imps = items(&self.request["imp"]);
-        let Some(imp) = imps
-            .iter()
-            .find(|imp| imp_id.is_some() && text(&imp["id"]) == imp_id)
-        else {
+    fn judge_bid(&self, bid: &Value, seat: Option<String>, id: String, found: &mut Found) {
+        let Some(imp) = self.imp(bid) else {
             flag(found, Rule::ImpId, &id, &bid["impid"].to_string());
             return;
         };
@@ -214,6 +225,8 @@ impl Court<'_> {
         case.blocked();
         case.notices();
         case.markup();
+        case.extensions();
+        case.personal();
     }
 
     /// The currency of the response's prices.
@@ -221,15 +234,14 @@ impl Court<'_> {
         text(&self.response["cur"]).unwrap_or_else(|| "USD".to_owned())
     }
 
-    /// Without a list, US dollars and what floors are quoted in.
+    /// Without a list, US dollars.
     fn allowed_currencies(&self) -> Vec<String> {
-        let mut allowed = texts(&self.request["cur"]);
+        let allowed = texts(&self.request["cur"]);
         if allowed.is_empty() {
-            allowed.push("USD".to_owned());
-            let imps = items(&self.request["imp"]).iter();
-            allowed.extend(imps.filter_map(|imp| text(&imp["bidfloorcur"])));
+            vec!["USD".to_owned()]
+        } else {
+            allowed
         }
-        allowed
     }
 
     fn rate(&self, currency: &str) -> Option<i64> {
@@ -243,225 +255,7 @@ impl Court<'_> {
     }
 }
 
-impl Case<'_> {
-    fn flag(&mut self, rule: Rule, detail: &str) {
-        flag(self.found, rule, &self.id, detail);
-    }
-
-    fn identity(&mut self) {
-        if texts(&self.bid["adomain"]).iter().all(String::is_empty) {
-            self.flag(Rule::Adomain, "absent");
-        }
-        if text(&self.bid["crid"]).unwrap_or_default().is_empty() {
-            self.flag(Rule::Crid, "absent");
-        }
-    }
-
-    /// The deal that the bid names, if it was offered.
-    fn offered_deal(&self) -> Option<&Value> {
-        let id = text(&self.bid["dealid"])?;
-        let mut deals = items(&self.imp["pmp"]["deals"]).iter();
-        deals.find(|deal| text(&deal["id"]).as_deref() == Some(&id))
-    }
-
-    fn deal(&mut self) {
-        if self.bid["dealid"].is_null() {
-            if is_set(&self.imp["pmp"]["private_auction"]) {
-                self.flag(Rule::PrivateAuction, "an open bid");
-            }
-            return;
-        }
-        let Some(deal) = self.offered_deal() else {
-            self.flag(Rule::Deal, "not offered");
-            return;
-        };
-        let seats = texts(&deal["wseat"]);
-        let domains = texts(&deal["wadomain"]);
-        let seat_barred =
-            !seats.is_empty() && !self.seat.as_ref().is_some_and(|s| seats.contains(s));
-        let domain_barred = !domains.is_empty()
-            && !texts(&self.bid["adomain"])
-                .iter()
-                .all(|domain| domains.contains(domain));
-        if seat_barred {
-            self.flag(Rule::Deal, "not for this seat");
-        }
-        if domain_barred {
-            self.flag(Rule::Deal, "not for this advertiser");
-        }
-    }
-
-    fn price(&mut self) {
-        let offered = self.bid["price"]
-            .as_f64()
-            .and_then(Micros::from_decimal)
-            .filter(|price| *price > Micros::ZERO);
-        let Some(offered) = offered else {
-            self.flag(Rule::Price, &self.bid["price"].to_string());
-            return;
-        };
-        let (floor, floor_currency) = self.floor();
-        if floor <= Micros::ZERO {
-            return;
-        }
-        let currency = self.court.currency();
-        let comparison = if currency == floor_currency {
-            Some((i128::from(offered.0), i128::from(floor.0)))
-        } else {
-            let rates = self
-                .court
-                .rate(&currency)
-                .zip(self.court.rate(&floor_currency));
-            rates.map(|(ours, theirs)| {
-                (
-                    i128::from(offered.0) * i128::from(ours),
-                    i128::from(floor.0) * i128::from(theirs),
-                )
-            })
-        };
-        if comparison.is_none_or(|(offered, floor)| offered < floor) {
-            let detail = format!("{offered} {currency} under {floor} {floor_currency}");
-            self.flag(Rule::Floor, &detail);
-        }
-    }
-
-    /// The deal's floor if there is a deal, the duration's, or the impression's, with its currency.
-    fn floor(&self) -> (Micros, String) {
-        let usd = || "USD".to_owned();
-        let currency = |owner: &Value| text(&owner["bidfloorcur"]).unwrap_or_else(usd);
-        if let Some(deal) = self.offered_deal() {
-            return (price(&deal["bidfloor"]), currency(deal));
-        }
-        let by_duration = self
-            .medium()
-            .ok()
-            .and_then(|medium| media::duration_floor(&self.imp[medium.field()], self.bid));
-        let floor = by_duration.unwrap_or_else(|| price(&self.imp["bidfloor"]));
-        (floor, currency(self.imp))
-    }
-
-    fn blocked(&mut self) {
-        let (request, bid) = (self.court.request, self.bid);
-        let taxonomy = |owner: &Value| integer(&owner["cattax"]).unwrap_or(1);
-        let categories = texts(&bid["cat"]);
-        if taxonomy(request) == taxonomy(bid) {
-            let (barred, wanted) = (texts(&request["bcat"]), texts(&request["acat"]));
-            for category in &categories {
-                let listed = |list: &[String]| list.iter().any(|outer| covers(outer, category));
-                if listed(&barred) || (!wanted.is_empty() && !listed(&wanted)) {
-                    self.flag(Rule::Category, category);
-                }
-            }
-        }
-        let barred = texts(&request["badv"]);
-        for domain in texts(&bid["adomain"]) {
-            if barred.iter().any(|outer| is_within(&domain, outer)) {
-                self.flag(Rule::Advertiser, &domain);
-            }
-        }
-        if let Some(app) = text(&bid["bundle"])
-            && texts(&request["bapp"]).contains(&app)
-        {
-            self.flag(Rule::App, &app);
-        }
-        let wanted = texts(&request["wlang"]);
-        if let Some(language) = text(&bid["language"])
-            && !wanted.is_empty()
-            && !wanted.contains(&language)
-        {
-            self.flag(Rule::Language, &language);
-        }
-    }
-
-    fn notices(&mut self) {
-        for field in ["nurl", "burl", "lurl"] {
-            let foreign = match &self.bid[field] {
-                Value::Null => false,
-                Value::String(url) => self.court.ours.path_of(url).is_none(),
-                _ => true,
-            };
-            if foreign {
-                self.flag(Rule::NoticeHost, &format!("{field} {}", self.bid[field]));
-            }
-        }
-    }
-
-    fn markup(&mut self) {
-        let medium = match self.medium() {
-            Ok(medium) => medium,
-            Err(detail) => return self.flag(Rule::MediaType, &detail),
-        };
-        let offer = &self.imp[medium.field()];
-        let attributes = integers(&self.bid["attr"]);
-        if integers(&offer["battr"])
-            .iter()
-            .any(|barred| attributes.contains(barred))
-        {
-            self.flag(Rule::Attribute, &self.bid["attr"].to_string());
-        }
-        let markup = self.bid["adm"].as_str().unwrap_or_default();
-        if markup.trim().is_empty() || !medium.fits(markup) {
-            self.flag(Rule::Markup, "absent or of another media type");
-            return;
-        }
-        let mut broken = Vec::new();
-        medium.check(offer, self.bid, markup, &mut broken);
-        for (rule, detail) in broken {
-            self.flag(rule, &detail);
-        }
-        self.secure(markup);
-        self.tracking(markup);
-    }
-
-    fn secure(&mut self, markup: &str) {
-        // Namespaces are names, nothing is loaded from them.
-        let loaded = markup.replace("http://www.w3.org/", "");
-        if is_set(&self.imp["secure"])
-            && (loaded.contains("http://") || loaded.contains("http:\\/\\/"))
-        {
-            self.flag(Rule::Secure, "http:// in the markup");
-        }
-    }
-
-    fn tracking(&mut self, markup: &str) {
-        let rendered = render(markup);
-        let tracked = |urls: &[String]| {
-            urls.iter()
-                .any(|url| self.court.ours.path_of(url).is_some())
-        };
-        let clicks_ours = (rendered.clicks.is_empty() && rendered.click_trackers.is_empty())
-            || tracked(&rendered.clicks)
-            || tracked(&rendered.click_trackers);
-        let impressions_ours = tracked(&rendered.impressions);
-        if !impressions_ours {
-            self.flag(Rule::Tracking, "no impression pixel of ours");
-        }
-        if !clicks_ours {
-            self.flag(Rule::Tracking, "clicks pass us by");
-        }
-    }
-
-    /// What the bid shows: as declared, or the only medium offered.
-    fn medium(&self) -> Result<Medium, String> {
-        let offered: Vec<Medium> = Medium::ALL
-            .into_iter()
-            .filter(|medium| self.imp[medium.field()].is_object())
-            .collect();
-        let declared = &self.bid["mtype"];
-        if declared.is_null() {
-            return match offered.as_slice() {
-                [only] => Ok(*only),
-                _ => Err("mtype absent where several media are offered".to_owned()),
-            };
-        }
-        offered
-            .into_iter()
-            .find(|medium| integer(declared) == Some(medium.number()))
-            .ok_or_else(|| format!("mtype {declared} not offered"))
-    }
-}
-
-fn flag(found: &mut Vec<Violation>, rule: Rule, bid: &str, detail: &str) {
+fn flag(found: &mut Found, rule: Rule, bid: &str, detail: &str) {
     found.push(Violation {
         rule,
         bid: bid.to_owned(),

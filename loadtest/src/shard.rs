@@ -80,10 +80,7 @@ impl Shard {
         Rc::new(Self {
             ours: OurHost::new(&plan.public_url),
             truth: Truth::new(plan.seed),
-            expectations: Expectations {
-                public_url: plan.public_url.clone(),
-                fx: plan.fx.clone(),
-            },
+            expectations: Expectations::new(&plan.public_url, plan.fx.clone()),
             bidder: pool(shared.bidder),
             pixel: pool(plan.pixel),
             state: RefCell::new(State {

@@ -1,0 +1,114 @@
+//! The judge's rules for banners.
+
+use serde_json::Value;
+
+use super::Rule;
+use super::json::{integer, integers, items, texts};
+use super::media::Broken;
+
+/// AdCOM banner types.
+const XHTML_TEXT: i64 = 1;
+const XHTML_PICTURE: i64 = 2;
+const SCRIPT: i64 = 3;
+const FRAME: i64 = 4;
+/// AdCOM creative attributes of ads that grow.
+const EXPANDABLE: [i64; 3] = [3, 4, 5];
+/// AdCOM frameworks that MRAID's script needs one of.
+const MRAID: [i64; 3] = [3, 5, 6];
+
+pub(super) fn check(offer: &Value, bid: &Value, markup: &str, broken: &mut Broken) {
+    size(offer, bid, broken);
+    let lower = markup.to_ascii_lowercase();
+    let types = banner_types(&lower);
+    let barred = integers(&offer["btype"]);
+    if let Some(kind) = types.iter().find(|kind| barred.contains(kind)) {
+        broken.push((Rule::BannerType, format!("type {kind} is blocked")));
+    }
+    let expands = integers(&bid["attr"])
+        .iter()
+        .any(|attribute| EXPANDABLE.contains(attribute));
+    if expands && offer["expdir"].is_array() && integers(&offer["expdir"]).is_empty() {
+        broken.push((Rule::BannerType, "may not expand anywhere".into()));
+    }
+    let frameworks = integers(&offer["api"]);
+    if lower.contains("mraid.js") && !MRAID.iter().any(|api| frameworks.contains(api)) {
+        broken.push((Rule::Api, "MRAID is not offered".into()));
+    }
+    mimes(offer, &types, &lower, broken);
+}
+
+fn size(offer: &Value, bid: &Value, broken: &mut Broken) {
+    let size = |owner: &Value| integer(&owner["w"]).zip(integer(&owner["h"]));
+    let formats = items(&offer["format"]);
+    if formats.is_empty() && size(offer).is_none() {
+        return;
+    }
+    let fits = size(bid).is_some_and(|bid| {
+        size(offer) == Some(bid)
+            || formats
+                .iter()
+                .any(|format| size(format) == Some(bid) || flexes(format, bid))
+    });
+    if !fits {
+        broken.push((Rule::Size, format!("{} x {}", bid["w"], bid["h"])));
+    }
+}
+
+/// Whether a size has the ratio of a flexible format, to a pixel, and its least width.
+fn flexes(format: &Value, (width, height): (i64, i64)) -> bool {
+    let ratio = integer(&format["wratio"]).zip(integer(&format["hratio"]));
+    ratio.is_some_and(|(across, down)| {
+        across > 0
+            && down > 0
+            && width >= integer(&format["wmin"]).unwrap_or(0)
+            && (width * down - height * across).abs() <= across.max(down)
+    })
+}
+
+/// Which banner types the markup is of.
+fn banner_types(lower: &str) -> Vec<i64> {
+    let has = |tag: &str| lower.contains(tag);
+    let mut types = Vec::new();
+    if has("<script") {
+        types.push(SCRIPT);
+    }
+    if has("<iframe") {
+        types.push(FRAME);
+    }
+    if types.is_empty() {
+        // Every ad carries a picture of one pixel.
+        let pictures = lower.matches("<img").count();
+        types.push(if pictures > 1 {
+            XHTML_PICTURE
+        } else {
+            XHTML_TEXT
+        });
+    }
+    types
+}
+
+/// Scripts and frames need a list that has a type for them; pictures their own type or HTML's.
+fn mimes(offer: &Value, types: &[i64], lower: &str, broken: &mut Broken) {
+    let accepted: Vec<String> = texts(&offer["mimes"])
+        .iter()
+        .map(|mime| mime.trim().to_ascii_lowercase())
+        .collect();
+    let documents = accepted.iter().any(|mime| {
+        ["html", "javascript"]
+            .iter()
+            .any(|kind| mime.contains(kind))
+    });
+    if accepted.is_empty() || documents {
+        return;
+    }
+    let extension = |kind: &str| {
+        let kind = kind.strip_prefix("image/").unwrap_or(kind);
+        let other = if kind == "jpeg" { "jpg" } else { kind };
+        let kind = kind.split('+').next().unwrap_or(kind);
+        lower.contains(&format!(".{kind}\"")) || lower.contains(&format!(".{other}\""))
+    };
+    let pictures = types == [XHTML_PICTURE] && accepted.iter().any(|mime| extension(mime));
+    if !pictures {
+        broken.push((Rule::Mime, format!("not of {accepted:?}")));
+    }
+}
