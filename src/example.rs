@@ -93,6 +93,7 @@ pub(crate) fn all_formats(
         flight_end: now.plus_ms(YEAR_MS),
         plan: Plan::Asap,
         goal: Goal::Impressions,
+        frequency_caps: Vec::new(),
     })?;
     let mut creatives = 0;
     let mut line_items = 0;
@@ -203,6 +204,7 @@ fn creative(advertiser: AdvertiserId, format: CreativeFormat) -> Creative {
         categories: vec!["IAB17".to_owned()],
         attributes: Vec::new(),
         language: Some("en".to_owned()),
+        frequency_caps: Vec::new(),
     }
 }
 

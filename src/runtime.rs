@@ -197,7 +197,7 @@ pub(crate) fn seams(config: &Config, node: &Node, clock: &Arc<dyn Clock>) -> any
         campaigns: Arc::clone(&node.sql) as _,
         snapshots: Arc::clone(&node.snapshots),
         budgets: Budgets::new(Arc::clone(&node.keyed), config.updater.lateness_ms),
-        profiles: Profiles::new(Arc::clone(&node.keyed)),
+        profiles: Arc::new(Profiles::new(Arc::clone(&node.keyed))),
         keys: node.secrets.tokens.clone(),
         user_secret: node.secrets.users,
         bidder,

@@ -119,6 +119,7 @@ fn live_campaign(id: u64, now: Timestamp) -> Campaign {
         flight_end: now.plus_ms(30 * DAY_MS),
         plan: Plan::Asap,
         goal: Goal::Impressions,
+        frequency_caps: Vec::new(),
     }
 }
 
@@ -158,6 +159,7 @@ fn creative((id, campaign): (u64, u64), size: Size, rng: &mut SplitMix64) -> Cre
         categories: vec![format!("IAB{}", 1 + rng.below(26))],
         attributes,
         language: rng.chance(0.3).then(|| "en".to_owned()),
+        frequency_caps: Vec::new(),
     }
 }
 
@@ -186,6 +188,7 @@ fn line_item((id, campaign): (u64, u64), targeting: Targeting, rng: &mut SplitMi
     let caps = [FrequencyCap {
         impressions: 1000,
         window_s: 86_400,
+        per: domain::IdScope::User,
     }];
     LineItem {
         id: LineItemId(id),

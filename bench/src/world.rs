@@ -88,7 +88,7 @@ pub fn open(line_items: usize, folder: &Path) -> anyhow::Result<World> {
         campaigns: Arc::new(FixedCampaigns(catalogue)),
         snapshots: Arc::new(snapshots),
         budgets: Budgets::new(Arc::<MemoryKeyed>::clone(&keyed), 1000),
-        profiles: Profiles::new(keyed),
+        profiles: Arc::new(Profiles::new(keyed)),
         keys: TokenKeys::new([(1, [7; 32])]).context("one key is enough")?,
         user_secret: [9; 32],
         bidder: [1; 16],

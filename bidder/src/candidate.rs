@@ -3,7 +3,7 @@
 use domain::creative::CreativeFormat;
 use domain::money::{MICROS_PER_UNIT, Rounding};
 use domain::targeting::Size;
-use domain::{BidModel, Cpm, LineItemId, Micros, Reject};
+use domain::{BidModel, Capped, Cpm, LineItemId, Micros, Reject};
 use proto::openrtb::{Imp, NativeRequest};
 
 use crate::auction::{Auction, Work};
@@ -165,9 +165,9 @@ fn check_caps(auction: &Auction<'_>, item: &Item, own: usize) -> Result<(), Reje
         .count(user, id, auction.now)
         .saturating_add(own);
     frequency::check(item.caps(), recent, |window_s| {
-        auction
-            .profile
-            .map_or(0, |p| p.impressions_within(id, window_s, auction.now))
+        auction.profile.map_or(0, |p| {
+            p.impressions_within(Capped::LineItem(id), window_s, auction.now)
+        })
     })
 }
 

@@ -477,8 +477,9 @@ fn currency(
 /// The user's profile. A store that fails makes the user unknown: capped line items stay out.
 fn profile(shared: &Shared, facts: &mut RequestFacts<'_>) -> Option<Profile> {
     let user = facts.user?;
-    match shared.profiles.read(user) {
-        Ok(profile) => Some(profile.unwrap_or_default()),
+    let mut found = Vec::new();
+    match shared.profiles.read(&[user], u64::MAX, &mut found) {
+        Ok(()) => Some(found.pop().flatten().unwrap_or_default()),
         Err(_) => {
             facts.user = None;
             None

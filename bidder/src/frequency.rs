@@ -153,10 +153,12 @@ mod tests {
             FrequencyCap {
                 impressions: 2,
                 window_s: 60,
+                per: domain::IdScope::User,
             },
             FrequencyCap {
                 impressions: 5,
                 window_s: 3600,
+                per: domain::IdScope::User,
             },
         ];
         let seen =

@@ -63,6 +63,8 @@ pub fn reference(auction: &Auction<'_>, win: &Win, (id, ad): (BidId, &Ad)) -> Bi
         landing: String::new(),
         fee_ppm: u32::try_from(auction.config.fee_ppm).unwrap_or(u32::MAX),
         predicted_ctr_ppm: (win.candidate.numbers.click * 1e6).round() as u32,
+        device: Vec::new(),
+        household: Vec::new(),
     }
 }
 

@@ -11,7 +11,7 @@ use event_log::EventLog;
 use proto::token::TokenKeys;
 use store::budget::Budgets;
 use store::campaign::CampaignStore;
-use store::profile::Profiles;
+use store::profile::ProfileSource;
 use store::snapshot::SnapshotStore;
 
 use crate::background::Background;
@@ -34,8 +34,8 @@ pub struct Seams {
     pub snapshots: Arc<dyn SnapshotStore>,
     /// Leases.
     pub budgets: Budgets,
-    /// Users.
-    pub profiles: Profiles,
+    /// Users, devices and households.
+    pub profiles: Arc<dyn ProfileSource>,
     /// Seal tracking tokens.
     pub keys: TokenKeys,
     /// Makes pseudonyms of user ids; the same in every process of the installation.
@@ -52,7 +52,7 @@ pub(crate) struct Shared {
     pub(crate) exchanges: Vec<String>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) log: Arc<dyn EventLog>,
-    pub(crate) profiles: Profiles,
+    pub(crate) profiles: Arc<dyn ProfileSource>,
     pub(crate) keys: TokenKeys,
     pub(crate) pseudonyms: Pseudonyms,
     pub(crate) recent: Provisional,

@@ -153,8 +153,14 @@ fn caps_count_impressions_of_the_profile() {
     .unwrap();
     let (_, line_item, _) = world.line_items[0].clone();
     let profile = txn.profile(user).unwrap();
-    profile.count_impression(line_item, NOON);
-    profile.count_impression(line_item, NOON);
+    let shown = store::profile::Shown {
+        bid: domain::BidId([9; 16]),
+        campaign: domain::CampaignId(1),
+        line_item,
+        creative: domain::CreativeId(1),
+    };
+    profile.count_impression(&shown, NOON);
+    profile.count_impression(&shown, NOON);
     txn.commit().unwrap();
     // Two minutes later the bid itself no longer counts, the impressions still do.
     world.clock.set(NOON.plus_ms(119_000));

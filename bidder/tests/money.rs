@@ -164,7 +164,7 @@ fn a_late_answer_is_withheld_and_its_money_goes_back() {
         campaigns: Arc::new(campaigns),
         snapshots: Arc::new(store::memory::MemorySnapshots::new()),
         budgets: Budgets::new(Arc::new(keyed.clone()), 1000),
-        profiles: store::profile::Profiles::new(Arc::new(keyed)),
+        profiles: Arc::new(store::profile::Profiles::new(Arc::new(keyed))),
         keys,
         user_secret: [9; 32],
         bidder: [2; 16],

@@ -3,6 +3,7 @@
 pub(crate) mod advertiser;
 pub(crate) mod campaign;
 pub(crate) mod creative;
+mod frequency;
 pub(crate) mod line_item;
 
 use maud::{Markup, html};

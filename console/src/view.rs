@@ -359,6 +359,7 @@ mod tests {
             flight_end: Timestamp(1_200_000),
             plan,
             goal: Goal::Clicks,
+            frequency_caps: Vec::new(),
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod campaign;
 mod creative;
+mod frequency;
 mod line_item;
 mod rules;
 mod targeting;
@@ -17,14 +18,16 @@ use serde::{Deserialize, Serialize};
 
 pub use campaign::{AdvertiserDoc, CampaignDoc};
 pub use creative::{BannerDoc, CreativeDoc, FormatDoc, MediaDoc, NativeDoc, PictureDoc};
-pub use line_item::{BidDoc, DealsDoc, FrequencyCapDoc, LineItemDoc};
+pub use frequency::FrequencyCapDoc;
+pub use line_item::{BidDoc, DealsDoc, LineItemDoc};
 pub use rules::{
     ADDRESS_BYTES_MAX, AMOUNT_MICROS_MAX, CREATIVES_MAX, DEALS_MAX, FLIGHT_END_MS_MAX,
-    FREQUENCY_CAPS_MAX, FREQUENCY_WINDOW_S_MAX, NAME_CHARS_MAX, is_address, is_domain, parse_size,
+    FREQUENCY_CAPS_MAX, NAME_CHARS_MAX, is_address, is_domain, parse_size,
 };
 pub use targeting::{RuleDoc, TargetingDoc};
 pub use words::{
-    BidWord, DealsWord, DeviceWord, GoalWord, InventoryWord, OsWord, PlanWord, StatusWord,
+    BidWord, DealsWord, DeviceWord, GoalWord, InventoryWord, OsWord, PlanWord, ScopeWord,
+    StatusWord,
 };
 
 /// One rule that a document breaks.

@@ -162,6 +162,12 @@ impl BidRef {
         UserKey::from_slice(&self.user)
     }
 
+    /// Whose impressions are counted: the user, the device and the household, as far as the token names them.
+    pub fn counted_keys(&self) -> impl Iterator<Item = UserKey> {
+        let keys = [&self.user, &self.device, &self.household];
+        keys.into_iter().filter_map(|key| UserKey::from_slice(key))
+    }
+
     /// When the bid was made.
     pub fn bid_at(&self) -> Timestamp {
         Timestamp(self.bid_at_ms)

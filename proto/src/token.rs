@@ -79,11 +79,15 @@ impl TokenKeys {
         let mut bytes = Vec::with_capacity(HEADER_BYTES + 160);
         bytes.extend_from_slice(&[VERSION, *key_id, purpose.byte()]);
         bytes.extend_from_slice(&reference.id().0);
-        let plain = BidRef {
+        let mut plain = BidRef {
             bid_id: Vec::new(),
             ..reference.clone()
+        };
+        if purpose != Purpose::Event {
+            // Only impressions are counted for them; everywhere else they would only lengthen the address.
+            (plain.device, plain.household) = (Vec::new(), Vec::new());
         }
-        .encode_to_vec();
+        let plain = plain.encode_to_vec();
         bytes.extend_from_slice(&tweak(&plain));
         let sealed = cipher
             .encrypt(
@@ -187,6 +191,29 @@ mod tests {
         );
         let rotated = TokenKeys::new([(2, [8; 32]), (1, [7; 32])]).unwrap();
         assert_eq!(rotated.open(&token, Purpose::Event), Ok(reference()));
+    }
+
+    #[test]
+    fn only_tokens_of_impressions_name_device_and_household() {
+        let keys = TokenKeys::new([(1, [7; 32])]).unwrap();
+        let short = keys.seal(&reference(), Purpose::Event);
+        let long = BidRef {
+            device: vec![1; 16],
+            household: vec![2; 16],
+            ..reference()
+        };
+        let token = keys.seal(&long, Purpose::Event);
+        assert_eq!(keys.open(&token, Purpose::Event).as_ref(), Ok(&long));
+        assert!(
+            token.len() <= short.len() + 51,
+            "{}",
+            token.len() - short.len()
+        );
+        for purpose in [Purpose::Notice, Purpose::Click, Purpose::Conversion] {
+            let token = keys.seal(&long, purpose);
+            assert_eq!(keys.open(&token, purpose), Ok(reference()));
+            assert_eq!(token.len(), short.len());
+        }
     }
 
     #[test]

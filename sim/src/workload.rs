@@ -160,6 +160,7 @@ fn one(rng: &mut SplitMix64, shape: &Shape, store: &MemoryCampaigns) -> Entry {
         flight_end: shape.start.plus_ms(after),
         plan,
         goal: Goal::Impressions,
+        frequency_caps: Vec::new(),
     };
     campaign.id = store.put_campaign(&campaign).expect("it is complete");
     for _ in 0..=rng.below(2) {
@@ -208,12 +209,14 @@ fn line_item(
         categories: Vec::new(),
         attributes: Vec::new(),
         language: None,
+        frequency_caps: Vec::new(),
     };
     let creative = store.put_creative(&creative).expect("it is complete");
     let level = max_bid_micros * (5 + below(rng, 5)) / 10;
     let cap = FrequencyCap {
         impressions: 5,
         window_s: 3_600,
+        per: domain::IdScope::User,
     };
     let line_item = LineItem {
         id: LineItemId(0),

@@ -89,7 +89,7 @@ fn core(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<BidderCore> {
             campaigns: Arc::new(campaigns),
             snapshots: Arc::new(MemorySnapshots::new()),
             budgets: budgets(config, &keyed),
-            profiles: store::profile::Profiles::new(keyed),
+            profiles: Arc::new(store::profile::Profiles::new(keyed)),
             keys: secrets.tokens,
             user_secret: secrets.users,
             bidder: [1; 16],

@@ -8,6 +8,7 @@ use proto::event::{self, BidRef, Event, Kind};
 use store::StoreError;
 use store::budget::Budgets;
 use store::offsets::Offsets;
+use store::profile::Shown;
 use store::report::{ReportDelta, ReportStore};
 use store::state::{Position, Sighting, StateTxn, Window};
 
@@ -268,10 +269,14 @@ fn book(
             change.observe_notice(&reference.exchange, reference.bid_at());
         }
         Kind::Impression(_) => {
-            if let Some(user) = reference.user_key() {
-                change
-                    .profile(user)?
-                    .count_impression(reference.line_item_id(), event.at());
+            let shown = Shown {
+                bid: reference.id(),
+                campaign: reference.campaign_id(),
+                line_item: reference.line_item_id(),
+                creative: reference.creative_id(),
+            };
+            for key in reference.counted_keys() {
+                change.profile(key)?.count_impression(&shown, event.at());
             }
         }
         Kind::Click(_) => {

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::random::SplitMix64;
-use domain::{BidId, CampaignId, EventId, Micros, Timestamp};
+use domain::{BidId, CampaignId, Capped, EventId, Micros, Timestamp, UserKey};
 use event_log::memory::MemoryLog;
 use event_log::{EventLog, Record, Topic};
 use prost::Message;
 use proto::event::{self, BidRef, Billing, Click, IdKind, Impression, Kind, Win};
 use store::keyed::KeyedStore;
 use store::memory::{MemoryKeyed, MemoryReports, MemorySnapshots};
+use store::profile::{ProfileSource, Profiles};
 use store::report::{ReportFilter, ReportStore};
 use updater::totals::Recount;
 use updater::{Config, Deps, Updater};
@@ -83,6 +84,8 @@ fn reference(n: u64) -> BidRef {
         creative: 1,
         exchange: "x".into(),
         user: vec![u8::try_from(n % 7).unwrap() + 1; 16],
+        device: vec![20 + (n % 4) as u8; if n.is_multiple_of(4) { 0 } else { 16 }],
+        household: vec![40; if n.is_multiple_of(2) { 0 } else { 16 }],
         bid_at_ms: NOW.0 - 1_000,
         price_cpm_micros: 5_000_000,
         rate: 1_000_000,
@@ -113,6 +116,8 @@ struct Expected {
     clicks: u64,
     wins: u64,
     seen: BTreeSet<EventId>,
+    /// Impressions of each object to each user, device and household.
+    shown: BTreeMap<(UserKey, Capped), u32>,
 }
 
 fn append_random(world: &World, rng: &mut SplitMix64, expected: &mut Expected) {
@@ -146,7 +151,18 @@ fn append_random(world: &World, rng: &mut SplitMix64, expected: &mut Expected) {
                 world.append(Topic::Billing, id(IdKind::Win), Kind::Win(win));
             }
             2 => {
-                expected.impressions += u64::from(expected.seen.insert(id(IdKind::Impression)));
+                let first = expected.seen.insert(id(IdKind::Impression));
+                expected.impressions += u64::from(first);
+                let objects = [
+                    Capped::Campaign(campaign),
+                    Capped::LineItem(bid.line_item_id()),
+                    Capped::Creative(bid.creative_id()),
+                ];
+                for key in bid.counted_keys().filter(|_| first) {
+                    for object in objects {
+                        *expected.shown.entry((key, object)).or_default() += 1;
+                    }
+                }
                 let kind = Kind::Impression(Impression {
                     r#ref: Some(bid.clone()),
                 });
@@ -184,6 +200,14 @@ fn check(world: &World, expected: &Expected, seed: u64) {
         u64::try_from(totals.values().map(count).sum::<i64>()).unwrap()
     };
     assert_eq!(sum(|c| c.impressions), expected.impressions, "seed {seed}");
+    let profiles = Profiles::new(Arc::new(world.keyed.clone()));
+    for ((key, object), count) in &expected.shown {
+        let mut found = Vec::new();
+        profiles.read(&[*key], 0, &mut found).unwrap();
+        let profile = found[0].take().unwrap();
+        let counted = profile.impressions_within(*object, 3_600, NOW);
+        assert_eq!(counted, *count, "seed {seed}: {object:?} to {key}");
+    }
     assert_eq!(sum(|c| c.clicks), expected.clicks, "seed {seed}");
     assert_eq!(sum(|c| c.wins), expected.wins, "seed {seed}");
 }

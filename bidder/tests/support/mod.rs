@@ -72,7 +72,7 @@ impl World {
             campaigns: Arc::new(campaigns.clone()),
             snapshots: Arc::new(snapshots.clone()),
             budgets: Budgets::new(Arc::new(keyed.clone()), 1000),
-            profiles: Profiles::new(Arc::new(keyed.clone())),
+            profiles: Arc::new(Profiles::new(Arc::new(keyed.clone()))),
             keys: keys.clone(),
             user_secret: [9; 32],
             bidder: [1; 16],
@@ -174,6 +174,7 @@ fn plain() -> Plainly {
             categories: vec!["IAB22-1".into()],
             attributes: Vec::new(),
             language: None,
+            frequency_caps: Vec::new(),
         },
     }
 }
@@ -258,6 +259,7 @@ fn standard(name: &str) -> Plainly {
             it.caps = vec![FrequencyCap {
                 impressions: 2,
                 window_s: 3600,
+                per: domain::IdScope::User,
             }]
         }
         "deal-only" => {
@@ -306,6 +308,7 @@ fn put(store: &MemoryCampaigns, name: &str) -> (String, LineItemId, CreativeId) 
         flight_end: NOON.plus_ms(DAY_MS),
         plan: Plan::Asap,
         goal: Goal::Impressions,
+        frequency_caps: Vec::new(),
     };
     let campaign = store.put_campaign(&campaign).unwrap();
     let creative = store

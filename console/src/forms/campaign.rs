@@ -4,7 +4,7 @@ use domain::{Campaign, Timestamp};
 use maud::{Markup, html};
 use proto::catalogue::{CampaignDoc, GoalWord, PlanWord, StatusWord};
 
-use super::{FormView, Reader, checked};
+use super::{FormView, Reader, checked, frequency};
 use crate::extract::Values;
 use crate::problem::Problem;
 use crate::text::decimal;
@@ -59,6 +59,7 @@ pub(crate) fn draw(form: &FormView<'_>, exists: bool) -> Markup {
             (form.choice("goal", "Goal", GOALS))
             (form.choice("status", "Status", STATUSES))
         }
+        (frequency::draw(form, "all its line items together"))
     }
 }
 
@@ -89,6 +90,7 @@ pub(crate) fn values(campaign: &Campaign) -> Values {
     values.set("plan", document.plan.word());
     values.set("goal", document.goal.word());
     values.set("status", document.status.word());
+    frequency::set(&mut values, &document.frequency_caps);
     values
 }
 
@@ -114,6 +116,7 @@ pub(crate) fn parse(values: &Values, id: u64, advertiser: u64) -> Result<Campaig
         flight_end_ms: end.unwrap_or(start.plus_ms(1)).0,
         plan: reader.word("plan", PlanWord::from_word, PlanWord::Even),
         goal: reader.word("goal", GoalWord::from_word, GoalWord::Clicks),
+        frequency_caps: frequency::parse(&mut reader),
     };
     checked(reader.errors, document.check())
 }

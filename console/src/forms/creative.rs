@@ -7,7 +7,7 @@ use proto::catalogue::{
 };
 
 use super::campaign::STATUSES;
-use super::{FormView, Reader, checked};
+use super::{FormView, Reader, checked, frequency};
 use crate::extract::Values;
 use crate::problem::{Problem, field_error};
 
@@ -44,6 +44,7 @@ pub(crate) fn draw(form: &FormView<'_>) -> Markup {
             (form.area("attributes", "Attributes", "OpenRTB creative attribute numbers, if any."))
             (form.text("language", "Language", "Two letters such as en; empty when there is no text."))
         }
+        (frequency::draw(form, "this creative, wherever it is shown"))
     }
 }
 
@@ -120,6 +121,7 @@ pub(crate) fn values(creative: &Creative) -> Values {
     let attributes: Vec<_> = document.attributes.iter().map(u32::to_string).collect();
     values.set("attributes", attributes.join("\n"));
     values.set("language", document.language.unwrap_or_default());
+    frequency::set(&mut values, &document.frequency_caps);
     set_format(&mut values, document.format);
     values
 }
@@ -175,6 +177,7 @@ pub(crate) fn parse(values: &Values, id: u64, advertiser: u64) -> Result<Creativ
         categories: reader.list("categories"),
         attributes: attributes.unwrap_or_default(),
         language: reader.optional("language"),
+        frequency_caps: frequency::parse(&mut reader),
     };
     checked(reader.errors, document.check())
 }

@@ -3,18 +3,16 @@
 use domain::{Creative, LineItem};
 use maud::{Markup, html};
 use proto::catalogue::{
-    BidDoc, BidWord, DealsDoc, DealsWord, DeviceWord, FREQUENCY_CAPS_MAX, FrequencyCapDoc,
-    InventoryWord, LineItemDoc, OsWord, RuleDoc, StatusWord, TargetingDoc,
+    BidDoc, BidWord, DealsDoc, DealsWord, DeviceWord, InventoryWord, LineItemDoc, OsWord, RuleDoc,
+    StatusWord, TargetingDoc,
 };
 
 use super::campaign::STATUSES;
-use super::{FormView, Reader, checked};
+use super::{FormView, Reader, checked, frequency};
 use crate::extract::Values;
 use crate::problem::Problem;
 use crate::text::decimal;
 
-/// Empty rows for more frequency caps.
-const SPARE_CAPS: usize = 2;
 const BIDS: &[(&str, &str)] = &[
     ("cpm", "CPM: a price for a thousand impressions"),
     ("cpc", "CPC: what a click is worth"),
@@ -24,12 +22,6 @@ const DEALS: &[(&str, &str)] = &[
     ("open_only", "The open auction only"),
     ("open_and_any_deal", "The open auction and any deal"),
     ("only", "Only the deals below"),
-];
-const UNITS: &[(&str, &str, u32)] = &[
-    ("days", "days", 86_400),
-    ("hours", "hours", 3600),
-    ("minutes", "minutes", 60),
-    ("seconds", "seconds", 1),
 ];
 /// Dimensions that are typed: name, label, hint.
 const TYPED: &[(&str, &str, &str)] = &[
@@ -90,7 +82,7 @@ pub(crate) fn draw(form: &FormView<'_>, creatives: &[Creative]) -> Markup {
             (form.boxes("creative_ids", "Creatives", &creatives))
         }
         (draw_targeting(form))
-        (draw_caps(form))
+        (frequency::draw(form, "this line item"))
         h3 { "Deals" }
         div.columns {
             (form.choice("deals.type", "It buys", DEALS))
@@ -135,24 +127,6 @@ fn draw_targeting(form: &FormView<'_>) -> Markup {
     }
 }
 
-fn draw_caps(form: &FormView<'_>) -> Markup {
-    let units: Vec<_> = UNITS.iter().map(|(word, text, _)| (*word, *text)).collect();
-    let used =
-        (0..FREQUENCY_CAPS_MAX).rfind(|row| !form.values.get(&cap(*row, "impressions")).is_empty());
-    let rows = used.map_or(0, |last| last + 1) + SPARE_CAPS;
-    html! {
-        h3 { "Frequency caps" }
-        p.hint { "At most so many impressions to one user in any window. With a cap, users without an id are not bid for." }
-        @for row in 0..rows.min(FREQUENCY_CAPS_MAX) {
-            div.columns {
-                (form.number(&cap(row, "impressions"), "Impressions", ""))
-                (form.number(&cap(row, "window"), "in", ""))
-                (form.choice(&cap(row, "unit"), "of", &units))
-            }
-        }
-    }
-}
-
 fn words<T: Copy>(all: &[T], word: impl Fn(T) -> &'static str) -> Vec<(String, String)> {
     let pair = |one: &T| (word(*one).to_owned(), word(*one).replace('_', " "));
     all.iter().map(pair).collect()
@@ -160,10 +134,6 @@ fn words<T: Copy>(all: &[T], word: impl Fn(T) -> &'static str) -> Vec<(String, S
 
 fn side(dimension: &str, side: &str) -> String {
     format!("targeting.{dimension}.{side}")
-}
-
-fn cap(row: usize, part: &str) -> String {
-    format!("frequency_caps.{row}.{part}")
 }
 
 /// What the inputs hold for a new line item.
@@ -188,16 +158,7 @@ pub(crate) fn values(line_item: &LineItem) -> Values {
         values.set("creative_ids", id.to_string());
     }
     set_targeting(&mut values, document.targeting);
-    for (row, one) in document.frequency_caps.iter().enumerate() {
-        let fits = |unit: &&(&str, &str, u32)| one.window_s.is_multiple_of(unit.2);
-        let unit = UNITS
-            .iter()
-            .find(fits)
-            .unwrap_or(&("seconds", "seconds", 1));
-        values.set(&cap(row, "impressions"), one.impressions.to_string());
-        values.set(&cap(row, "window"), (one.window_s / unit.2).to_string());
-        values.set(&cap(row, "unit"), unit.0);
-    }
+    frequency::set(&mut values, &document.frequency_caps);
     values.set("deals.type", document.deals.kind.word());
     values.set("deals.ids", document.deals.ids.join("\n"));
     values
@@ -252,7 +213,7 @@ pub(crate) fn parse(values: &Values, id: u64, campaign: u64) -> Result<LineItem,
         },
         max_bid_cpm_micros: reader.amount("max_bid_cpm_micros"),
         targeting: parse_targeting(&mut reader),
-        frequency_caps: parse_caps(&mut reader),
+        frequency_caps: frequency::parse(&mut reader),
         deals: DealsDoc {
             kind: reader.word("deals.type", DealsWord::from_word, DealsWord::OpenOnly),
             ids: reader.list("deals.ids"),
@@ -318,24 +279,4 @@ fn hours(reader: &mut Reader<'_>, name: &str) -> Vec<u8> {
     hours.sort_unstable();
     hours.dedup();
     hours
-}
-
-fn parse_caps(reader: &mut Reader<'_>) -> Vec<FrequencyCapDoc> {
-    let mut caps = Vec::new();
-    for row in 0..FREQUENCY_CAPS_MAX {
-        let (impressions, window) = (cap(row, "impressions"), cap(row, "window"));
-        let values = reader.values;
-        if values.get(&impressions).is_empty() && values.get(&window).is_empty() {
-            continue;
-        }
-        let unit = UNITS
-            .iter()
-            .find(|unit| unit.0 == values.get(&cap(row, "unit")));
-        let seconds = unit.map_or(1, |unit| unit.2);
-        caps.push(FrequencyCapDoc {
-            impressions: reader.whole(&impressions),
-            window_s: reader.whole(&window).saturating_mul(seconds),
-        });
-    }
-    caps
 }

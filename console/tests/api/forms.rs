@@ -109,10 +109,12 @@ fn full_line_item() -> LineItem {
             FrequencyCap {
                 impressions: 3,
                 window_s: 86_400,
+                per: domain::IdScope::User,
             },
             FrequencyCap {
                 impressions: 1,
                 window_s: 61,
+                per: domain::IdScope::User,
             },
         ],
         deals: Deals::Only(texts(&["deal-1", "deal 2"])),

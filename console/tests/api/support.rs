@@ -241,6 +241,11 @@ pub(crate) fn campaign(name: &str, advertiser: AdvertiserId) -> Campaign {
         flight_end: NOW.plus_ms(2 * HOUR_MS + 1),
         plan: Plan::Ahead,
         goal: Goal::Conversions,
+        frequency_caps: vec![domain::FrequencyCap {
+            impressions: 9,
+            window_s: 7_200,
+            per: domain::IdScope::Household,
+        }],
     }
 }
 
@@ -262,6 +267,11 @@ pub(crate) fn creative(name: &str, advertiser: AdvertiserId) -> Creative {
         categories: vec!["IAB3".to_owned(), "IAB3-1".to_owned()],
         attributes: vec![1, 16],
         language: Some("en".to_owned()),
+        frequency_caps: vec![domain::FrequencyCap {
+            impressions: 4,
+            window_s: 7_200,
+            per: domain::IdScope::Device,
+        }],
     }
 }
 

@@ -1,5 +1,6 @@
 //! Advertisers, campaigns and line items as plain values.
 
+use crate::frequency::FrequencyCap;
 use crate::ids::{AdvertiserId, CampaignId, CreativeId, LineItemId};
 use crate::money::{Cpm, Currency, Micros};
 use crate::targeting::Targeting;
@@ -81,6 +82,8 @@ pub struct Campaign {
     pub plan: Plan,
     /// What counts as success.
     pub goal: Goal,
+    /// Limits over all its line items together; without the id that a limit counts for, none of them bids.
+    pub frequency_caps: Vec<FrequencyCap>,
 }
 
 /// What a line item pays for, in its campaign's currency.
@@ -92,15 +95,6 @@ pub enum BidModel {
     Cpc(Micros),
     /// The value of one conversion; the bid is this times predicted click and conversion rates.
     Cpa(Micros),
-}
-
-/// At most `impressions` to one user in any `window_s` seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct FrequencyCap {
-    /// How many are allowed.
-    pub impressions: u32,
-    /// The length of the rolling window, in seconds.
-    pub window_s: u32,
 }
 
 /// Which deals a line item buys.
@@ -132,7 +126,7 @@ pub struct LineItem {
     pub max_bid: Cpm,
     /// Where it may deliver.
     pub targeting: Targeting,
-    /// Limits per user; with any of them, users without an id are not bid for.
+    /// Its own limits; without the id that a limit counts for, it does not bid.
     pub frequency_caps: Vec<FrequencyCap>,
     /// Which deals it buys.
     pub deals: Deals,

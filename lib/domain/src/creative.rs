@@ -1,6 +1,7 @@
 //! Creatives: what is shown, and what it declares about itself.
 
 use crate::campaign::Status;
+use crate::frequency::FrequencyCap;
 use crate::ids::{AdvertiserId, CreativeId};
 
 /// An ad, with what exchanges are told about it.
@@ -26,6 +27,8 @@ pub struct Creative {
     pub attributes: Vec<u32>,
     /// ISO 639-1 language, when the ad has one.
     pub language: Option<String>,
+    /// Its own limits, wherever it is shown; without the id that a limit counts for, it is not shown.
+    pub frequency_caps: Vec<FrequencyCap>,
 }
 
 /// What a creative is made of.

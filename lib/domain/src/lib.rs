@@ -5,6 +5,7 @@
 pub mod campaign;
 pub mod catalogue;
 pub mod creative;
+pub mod frequency;
 pub mod ids;
 pub mod ledger;
 pub mod limits;
@@ -15,9 +16,10 @@ pub mod report;
 pub mod targeting;
 pub mod time;
 
-pub use campaign::{Advertiser, BidModel, Campaign, FrequencyCap, Goal, LineItem, Plan, Status};
+pub use campaign::{Advertiser, BidModel, Campaign, Goal, LineItem, Plan, Status};
 pub use catalogue::Catalogue;
 pub use creative::{Creative, CreativeFormat};
+pub use frequency::{Capped, FrequencyCap, IdScope};
 pub use ids::{
     AdvertiserId, BidId, CampaignId, CreativeId, EventId, Exchange, LineItemId, UserKey,
 };

@@ -78,7 +78,7 @@ impl Budgets {
                 Ok(()) => return Ok(result),
             }
         }
-        Err(StoreError::Conflict("an account"))
+        Err(StoreError::Conflict("an account or a profile"))
     }
 
     /// Every account.

@@ -1,7 +1,9 @@
 //! Between domain values and the protobuf records of the keyed state.
 
 use domain::ledger::{Entry, LedgerRow};
-use domain::{BidId, CampaignId, Currency, EventId, LineItemId, Micros, Timestamp};
+use domain::{
+    BidId, CampaignId, Capped, CreativeId, Currency, EventId, LineItemId, Micros, Timestamp,
+};
 use pacing::account::{Bucket, HoldKey, Lease, LeaseRatio, Resolved};
 use pacing::{Account, Watermarks};
 use prost::Message;
@@ -238,28 +240,35 @@ pub(crate) fn profile(bytes: Option<&[u8]>) -> Result<Option<Profile>, StoreErro
         last_click: (wire.last_click_ms != 0).then_some(Timestamp(wire.last_click_ms)),
         ..Profile::default()
     };
+    profile.recent = wire.recent;
     for frequency in wire.frequency {
-        let slots = frequency
-            .slots
-            .iter()
-            .map(|slot| (slot.second, slot.count))
-            .collect();
-        profile.frequency.insert(
-            LineItemId(frequency.line_item),
-            Frequency::from_slots(slots),
-        );
+        let object = capped(&frequency)?;
+        let slots = if frequency.packed.is_empty() {
+            let slots = frequency.slots.iter();
+            slots.map(|slot| (slot.second, slot.count)).collect()
+        } else {
+            unpack(&frequency.packed)?
+        };
+        profile
+            .frequency
+            .insert(object, Frequency::from_slots(slots));
     }
     Ok(Some(profile))
 }
 
 pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
-    let slot = |(second, count): &(i64, u32)| wire::SlotCount {
-        second: *second,
-        count: *count,
-    };
-    let frequency = |(line_item, frequency): (&LineItemId, &Frequency)| wire::Frequency {
-        line_item: line_item.0,
-        slots: frequency.slots().iter().map(slot).collect(),
+    let frequency = |(object, frequency): (&Capped, &Frequency)| {
+        let (kind, object) = match *object {
+            Capped::LineItem(id) => (0, id.0),
+            Capped::Campaign(id) => (1, id.0),
+            Capped::Creative(id) => (2, id.0),
+        };
+        wire::Frequency {
+            object,
+            kind,
+            packed: pack(frequency.slots()),
+            slots: Vec::new(),
+        }
     };
     let wire = wire::Profile {
         frequency: profile.frequency.iter().map(frequency).collect(),
@@ -268,6 +277,41 @@ pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
         clicks: i64::try_from(profile.clicks).unwrap_or(i64::MAX),
         last_seen_ms: profile.last_seen.0,
         last_click_ms: profile.last_click.map_or(0, |at| at.0),
+        recent: profile.recent.clone(),
     };
     wire.encode_to_vec()
+}
+
+fn capped(frequency: &wire::Frequency) -> Result<Capped, StoreError> {
+    match frequency.kind {
+        0 => Ok(Capped::LineItem(LineItemId(frequency.object))),
+        1 => Ok(Capped::Campaign(CampaignId(frequency.object))),
+        2 => Ok(Capped::Creative(CreativeId(frequency.object))),
+        other => Err(damaged("profile", format!("kind of object {other}"))),
+    }
+}
+
+/// Seconds as differences, so that most slots take three bytes.
+fn pack(slots: &[(i64, u32)]) -> Vec<u64> {
+    let mut last = 0;
+    let pairs = slots.iter().flat_map(|(second, count)| {
+        let step = second.saturating_sub(last).max(0).unsigned_abs();
+        last = *second;
+        [step, u64::from(*count)]
+    });
+    pairs.collect()
+}
+
+fn unpack(packed: &[u64]) -> Result<Vec<(i64, u32)>, StoreError> {
+    let mut second = 0_i64;
+    let slot = |pair: &[u64]| {
+        let [step, count] = pair else {
+            return Err(damaged("profile", "half a slot"));
+        };
+        let step = i64::try_from(*step).map_err(|error| damaged("profile", error))?;
+        second = second.saturating_add(step);
+        let count = u32::try_from(*count).map_err(|error| damaged("profile", error))?;
+        Ok((second, count))
+    };
+    packed.chunks(2).map(slot).collect()
 }

@@ -1,20 +1,26 @@
-//! What is known of a pseudonymous user: frequency counts, segments and activity.
+//! What is known of a pseudonymous user, device or household: impressions for caps, segments and activity.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::{LineItemId, Timestamp, UserKey};
+use domain::frequency::FREQUENCY_WINDOW_S_MAX;
+use domain::random::mix;
+use domain::{BidId, CampaignId, Capped, CreativeId, LineItemId, Timestamp, UserKey};
 
 use crate::StoreError;
 use crate::codec;
 use crate::keyed::{KeyedStore, Table};
 
-/// Slots kept for one line item; with more, the two oldest are merged, which counts them a little too long.
+/// Slots kept for one object; with more, the two oldest are merged, which counts them a little too long.
 const SLOTS_MAX: usize = 48;
-/// Line items counted for one user; beyond it the one unseen longest is forgotten.
-const LINE_ITEMS_MAX: usize = 128;
+/// Slots kept in one profile, some 4 KB; beyond it those of the object with the most are merged.
+const PROFILE_SLOTS_MAX: usize = 1024;
+/// Objects counted in one profile; beyond it the one unseen longest is forgotten.
+const OBJECTS_MAX: usize = 256;
+/// Impressions whose bids are remembered, so that a bidder can tell its own bids that became impressions.
+const RECENT_MAX: usize = 32;
 
-/// Impressions of one line item by second, oldest first.
+/// Impressions of one object by second, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Frequency {
     slots: Vec<(i64, u32)>,
@@ -43,19 +49,24 @@ impl Frequency {
             Err(place) => self.slots.insert(place, (second, 1)),
         }
         if self.slots.len() > SLOTS_MAX {
-            let oldest = self.slots.remove(0);
-            if let Some(next) = self.slots.first_mut() {
-                next.1 = next.1.saturating_add(oldest.1);
-            }
+            self.merge_oldest();
+        }
+    }
+
+    /// The oldest impressions count as if they were as new as the next ones.
+    fn merge_oldest(&mut self) {
+        let oldest = self.slots.remove(0);
+        if let Some(next) = self.slots.first_mut() {
+            next.1 = next.1.saturating_add(oldest.1);
         }
     }
 
     /// Impressions in the `window_s` seconds up to `now`.
     pub fn within(&self, window_s: u32, now: Timestamp) -> u32 {
         let since = now.0.div_euclid(1000) - i64::from(window_s);
-        self.slots
-            .iter()
-            .filter(|slot| slot.0 > since)
+        let newest_first = self.slots.iter().rev();
+        newest_first
+            .take_while(|slot| slot.0 > since)
             .map(|slot| slot.1)
             .fold(0, u32::saturating_add)
     }
@@ -65,11 +76,44 @@ impl Frequency {
     }
 }
 
-/// A user.
+/// An impression, as it is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    /// The bid that bought it.
+    pub bid: BidId,
+    /// Of which campaign.
+    pub campaign: CampaignId,
+    /// Of which line item.
+    pub line_item: LineItemId,
+    /// What was shown.
+    pub creative: CreativeId,
+}
+
+impl Shown {
+    /// What it counts for.
+    pub fn objects(&self) -> [Capped; 3] {
+        [
+            Capped::Campaign(self.campaign),
+            Capped::LineItem(self.line_item),
+            Capped::Creative(self.creative),
+        ]
+    }
+}
+
+/// What profiles remember of a bid: 32 bits of a hash of its id.
+pub fn bid_tag(bid: BidId) -> u32 {
+    let (high, low) = bid.0.split_at(8);
+    let word = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_be_bytes);
+    (mix(word(high) ^ mix(word(low))) >> 32) as u32
+}
+
+/// A user, a device or a household.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Profile {
-    /// Impressions by line item.
-    pub frequency: BTreeMap<LineItemId, Frequency>,
+    /// Impressions by campaign, line item and creative.
+    pub frequency: BTreeMap<Capped, Frequency>,
+    /// `bid_tag` of the newest impressions, oldest first.
+    pub recent: Vec<u32>,
     /// Own segments.
     pub segments: Vec<String>,
     /// Impressions ever.
@@ -84,19 +128,37 @@ pub struct Profile {
 
 impl Profile {
     /// Counts an impression.
-    pub fn count_impression(&mut self, line_item: LineItemId, at: Timestamp) {
+    pub fn count_impression(&mut self, shown: &Shown, at: Timestamp) {
         self.impressions += 1;
         self.last_seen = self.last_seen.max(at);
-        self.frequency.entry(line_item).or_default().add(at);
-        if self.frequency.len() > LINE_ITEMS_MAX {
-            let oldest = self
-                .frequency
-                .iter()
-                .min_by_key(|(_, frequency)| frequency.newest())
-                .map(|(id, _)| *id);
-            if let Some(oldest) = oldest {
-                self.frequency.remove(&oldest);
-            }
+        if self.recent.len() >= RECENT_MAX {
+            self.recent.remove(0);
+        }
+        self.recent.push(bid_tag(shown.bid));
+        for object in shown.objects() {
+            self.frequency.entry(object).or_default().add(at);
+        }
+        self.forget();
+    }
+
+    /// Keeps the profile small: drops what no cap asks for any more, then what is oldest.
+    fn forget(&mut self) {
+        let since = self.last_seen.0.div_euclid(1000) - i64::from(FREQUENCY_WINDOW_S_MAX);
+        self.frequency.retain(|_, frequency| {
+            frequency.slots.retain(|slot| slot.0 > since);
+            !frequency.slots.is_empty()
+        });
+        while self.frequency.len() > OBJECTS_MAX {
+            let ages = self.frequency.iter().map(|(id, one)| (one.newest(), *id));
+            let Some((_, oldest)) = ages.min() else { break };
+            self.frequency.remove(&oldest);
+        }
+        let mut slots: usize = self.frequency.values().map(|one| one.slots.len()).sum();
+        while slots > PROFILE_SLOTS_MAX {
+            let longest = self.frequency.values_mut().max_by_key(|f| f.slots.len());
+            let Some(longest) = longest else { break };
+            longest.merge_oldest();
+            slots -= 1;
         }
     }
 
@@ -107,15 +169,42 @@ impl Profile {
         self.last_click = self.last_click.max(Some(at));
     }
 
-    /// Impressions of a line item in the last `window_s` seconds.
-    pub fn impressions_within(&self, line_item: LineItemId, window_s: u32, now: Timestamp) -> u32 {
+    /// Impressions of an object in the last `window_s` seconds.
+    pub fn impressions_within(&self, object: Capped, window_s: u32, now: Timestamp) -> u32 {
         self.frequency
-            .get(&line_item)
+            .get(&object)
             .map_or(0, |frequency| frequency.within(window_s, now))
+    }
+
+    /// About how much memory it takes, in bytes: what a cache of profiles is bounded by.
+    pub fn weight(&self) -> usize {
+        let entry = size_of::<(Capped, Frequency)>();
+        let objects: usize = self.frequency.values().map(|one| one.slots.len()).sum();
+        let texts: usize = self.segments.iter().map(|text| text.len() + 24).sum();
+        size_of::<Self>()
+            + self.frequency.len() * entry * 2
+            + objects * size_of::<(i64, u32)>()
+            + self.recent.len() * 4
+            + texts
     }
 }
 
-/// Reads profiles.
+/// Where the bid path reads profiles.
+pub trait ProfileSource: Send + Sync {
+    /// Appends the profiles of `keys` to `found`, in order; `None` for an id never seen. One that asks over a
+    /// network gives up at `deadline_us` on the steady clock; a local one may come back a little later.
+    ///
+    /// # Errors
+    /// When the storage fails, is late, or holds what does not decode; `found` may then have any length.
+    fn read(
+        &self,
+        keys: &[UserKey],
+        deadline_us: u64,
+        found: &mut Vec<Option<Profile>>,
+    ) -> Result<(), StoreError>;
+}
+
+/// Profiles in the keyed state.
 #[derive(Clone)]
 pub struct Profiles {
     store: Arc<dyn KeyedStore>,
@@ -126,51 +215,22 @@ impl Profiles {
     pub fn new(store: Arc<dyn KeyedStore>) -> Self {
         Self { store }
     }
+}
 
-    /// A user's profile; `None` for one never seen.
-    ///
-    /// # Errors
-    /// When the storage fails or holds what does not decode.
-    pub fn read(&self, user: UserKey) -> Result<Option<Profile>, StoreError> {
-        codec::profile(self.store.get(Table::Profiles, &user.0)?.as_deref())
+impl ProfileSource for Profiles {
+    fn read(
+        &self,
+        keys: &[UserKey],
+        _deadline_us: u64,
+        found: &mut Vec<Option<Profile>>,
+    ) -> Result<(), StoreError> {
+        for key in keys {
+            let bytes = self.store.get(Table::Profiles, &key.0)?;
+            found.push(codec::profile(bytes.as_deref())?);
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn windows_roll() {
-        let mut profile = Profile::default();
-        let line_item = LineItemId(1);
-        for second in [10, 10, 20, 30] {
-            profile.count_impression(line_item, Timestamp(second * 1000));
-        }
-        let within =
-            |window, now: i64| profile.impressions_within(line_item, window, Timestamp(now * 1000));
-        assert_eq!(
-            (
-                within(100, 30),
-                within(15, 30),
-                within(10, 30),
-                within(5, 60)
-            ),
-            (4, 2, 1, 0)
-        );
-        assert_eq!(
-            profile.impressions_within(LineItemId(2), 100, Timestamp(30_000)),
-            0
-        );
-    }
-
-    #[test]
-    fn merging_old_slots_forgets_no_impression() {
-        let mut frequency = Frequency::default();
-        for second in 0..1000 {
-            frequency.add(Timestamp(second * 1000));
-        }
-        assert_eq!(frequency.slots().len(), SLOTS_MAX);
-        assert_eq!(frequency.within(2000, Timestamp(1_000_000)), 1000);
-    }
-}
+mod tests;

@@ -80,7 +80,7 @@ pub struct StateTxn {
     store: Arc<dyn KeyedStore>,
     batch: Batch,
     accounts: BTreeMap<CampaignId, (Value, Account)>,
-    profiles: BTreeMap<UserKey, Profile>,
+    profiles: BTreeMap<UserKey, (Value, Profile)>,
     sightings: BTreeMap<Vec<u8>, Vec<u8>>,
     marks: Watermarks,
     marks_changed: bool,
@@ -188,16 +188,18 @@ impl StateTxn {
         );
     }
 
-    /// A user's profile, to be changed.
+    /// The profile of a user, device or household, to be changed.
     ///
     /// # Errors
     /// When the storage fails or holds what does not decode.
-    pub fn profile(&mut self, user: UserKey) -> Result<&mut Profile, StoreError> {
-        if !self.profiles.contains_key(&user) {
-            let profile = codec::profile(self.store.get(Table::Profiles, &user.0)?.as_deref())?;
-            self.profiles.insert(user, profile.unwrap_or_default());
+    pub fn profile(&mut self, key: UserKey) -> Result<&mut Profile, StoreError> {
+        if !self.profiles.contains_key(&key) {
+            let bytes = self.store.get(Table::Profiles, &key.0)?;
+            let profile = codec::profile(bytes.as_deref())?.unwrap_or_default();
+            self.profiles.insert(key, (bytes, profile));
         }
-        Ok(self.profiles.get_mut(&user).expect("inserted above"))
+        let (_, profile) = self.profiles.get_mut(&key).expect("inserted above");
+        Ok(profile)
     }
 
     /// The offsets that hold once this is committed.
@@ -209,7 +211,7 @@ impl StateTxn {
     /// Writes everything or nothing.
     ///
     /// # Errors
-    /// `Conflict` when an account was changed meanwhile: begin anew.
+    /// `Conflict` when an account or a profile was changed meanwhile: begin anew.
     pub fn commit(mut self) -> Result<(), StoreError> {
         for (campaign, (before, account)) in std::mem::take(&mut self.accounts) {
             let after = codec::encode_account(&account);
@@ -220,9 +222,11 @@ impl StateTxn {
                     .put(Table::Accounts, campaign.0.to_be_bytes(), after);
             }
         }
-        for (user, profile) in std::mem::take(&mut self.profiles) {
+        for (key, (before, profile)) in std::mem::take(&mut self.profiles) {
+            // The users of one household may lie in partitions of two updaters: neither may undo the other's count.
+            self.batch.expect(Table::Profiles, key.0, before);
             self.batch
-                .put(Table::Profiles, user.0, codec::encode_profile(&profile));
+                .put(Table::Profiles, key.0, codec::encode_profile(&profile));
         }
         let sightings = std::mem::take(&mut self.sightings);
         if !sightings.is_empty() {
@@ -370,6 +374,18 @@ mod tests {
         assert_eq!(sight(&store, 1, 10, 6), Sighting::Repeat);
         assert_eq!(sight(&store, 2, 13, 7), Sighting::First);
         assert_eq!(sight(&store, 3, 10, 8), Sighting::Stale);
+    }
+
+    #[test]
+    fn of_two_changes_of_one_profile_the_second_begins_anew() {
+        let store: Arc<dyn KeyedStore> = Arc::new(MemoryKeyed::new());
+        let household = UserKey([4; 16]);
+        let mut first = StateTxn::begin(&store, 0).unwrap();
+        let mut second = StateTxn::begin(&store, 0).unwrap();
+        first.profile(household).unwrap().count_click(Timestamp(1));
+        second.profile(household).unwrap().count_click(Timestamp(2));
+        first.commit().unwrap();
+        assert!(matches!(second.commit(), Err(StoreError::Conflict(_))));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use domain::{Advertiser, AdvertiserId, Campaign, CampaignId, Currency, Micros, T
 use serde::{Deserialize, Serialize};
 
 use super::FieldError;
+use super::frequency::{self, FrequencyCapDoc};
 use super::rules::{Checker, FLIGHT_END_MS_MAX};
 use super::words::{GoalWord, PlanWord, StatusWord};
 
@@ -81,6 +82,9 @@ pub struct CampaignDoc {
     /// What counts as success.
     #[serde(default)]
     pub goal: GoalWord,
+    /// Limits over all its line items together; without the id that a limit counts for, none of them bids.
+    #[serde(default)]
+    pub frequency_caps: Vec<FrequencyCapDoc>,
 }
 
 fn usd() -> String {
@@ -101,6 +105,7 @@ impl From<&Campaign> for CampaignDoc {
             flight_end_ms: campaign.flight_end.0,
             plan: campaign.plan.into(),
             goal: campaign.goal.into(),
+            frequency_caps: frequency::docs(&campaign.frequency_caps),
         }
     }
 }
@@ -124,6 +129,7 @@ impl CampaignDoc {
             "currency",
             "must be a three-letter ISO 4217 code, such as USD",
         );
+        let frequency_caps = frequency::check(self.frequency_caps, &mut checker);
         checker.finish(Campaign {
             id: CampaignId(self.id),
             advertiser: AdvertiserId(self.advertiser_id),
@@ -136,6 +142,7 @@ impl CampaignDoc {
             flight_end: Timestamp(self.flight_end_ms),
             plan: self.plan.into(),
             goal: self.goal.into(),
+            frequency_caps,
         })
     }
 

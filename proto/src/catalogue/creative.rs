@@ -7,6 +7,7 @@ use domain::{AdvertiserId, Creative, CreativeFormat, CreativeId};
 use serde::{Deserialize, Serialize};
 
 use super::FieldError;
+use super::frequency::{self, FrequencyCapDoc};
 use super::rules::{Checker, DECLARED_MAX, PIXELS_MAX, is_address, parse_size, size_text};
 use super::words::StatusWord;
 
@@ -40,6 +41,9 @@ pub struct CreativeDoc {
     /// ISO 639-1 language in lower case, such as `en`.
     #[serde(default)]
     pub language: Option<String>,
+    /// Its own limits, wherever it is shown; without the id that a limit counts for, it is not shown.
+    #[serde(default)]
+    pub frequency_caps: Vec<FrequencyCapDoc>,
 }
 
 /// What a creative is made of.
@@ -138,6 +142,7 @@ impl From<&Creative> for CreativeDoc {
             categories: creative.categories.clone(),
             attributes: creative.attributes.clone(),
             language: creative.language.clone(),
+            frequency_caps: frequency::docs(&creative.frequency_caps),
         }
     }
 }
@@ -371,6 +376,7 @@ impl CreativeDoc {
         let format = self.format.check(&mut checker);
         let categories = check_categories(self.categories, &mut checker);
         let attributes = check_attributes(self.attributes, &mut checker);
+        let frequency_caps = frequency::check(self.frequency_caps, &mut checker);
         checker.finish(Creative {
             id: CreativeId(self.id),
             advertiser: AdvertiserId(self.advertiser_id),
@@ -382,6 +388,7 @@ impl CreativeDoc {
             categories,
             attributes,
             language: self.language,
+            frequency_caps,
         })
     }
 }

@@ -1,13 +1,12 @@
 //! Line item documents.
 
 use domain::campaign::Deals;
-use domain::{BidModel, CampaignId, Cpm, CreativeId, FrequencyCap, LineItem, LineItemId, Micros};
+use domain::{BidModel, CampaignId, Cpm, CreativeId, LineItem, LineItemId, Micros};
 use serde::{Deserialize, Serialize};
 
 use super::FieldError;
-use super::rules::{
-    CREATIVES_MAX, Checker, DEALS_MAX, FREQUENCY_CAPS_MAX, FREQUENCY_WINDOW_S_MAX, is_token,
-};
+use super::frequency::{self, FrequencyCapDoc};
+use super::rules::{CREATIVES_MAX, Checker, DEALS_MAX, is_token};
 use super::targeting::TargetingDoc;
 use super::words::{BidWord, DealsWord, StatusWord};
 
@@ -33,7 +32,7 @@ pub struct LineItemDoc {
     /// Where it may deliver; everywhere when left out.
     #[serde(default)]
     pub targeting: TargetingDoc,
-    /// Limits per user; with any of them, users without an id are not bid for.
+    /// Its own limits; without the id that a limit counts for, it does not bid.
     #[serde(default)]
     pub frequency_caps: Vec<FrequencyCapDoc>,
     /// Which deals it buys; the open auction only when left out.
@@ -54,17 +53,6 @@ pub struct BidDoc {
     pub kind: BidWord,
     /// The price or value, in micros of the campaign's currency.
     pub amount_micros: i64,
-}
-
-/// At most so many impressions to one user in any window of so many seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct FrequencyCapDoc {
-    /// How many are allowed.
-    pub impressions: u32,
-    /// The length of the rolling window, in seconds.
-    pub window_s: u32,
 }
 
 /// Which deals a line item buys, such as `{"type":"only","ids":["deal-1"]}`.
@@ -144,10 +132,6 @@ impl DealsDoc {
 
 impl From<&LineItem> for LineItemDoc {
     fn from(line_item: &LineItem) -> Self {
-        let cap = |cap: &FrequencyCap| FrequencyCapDoc {
-            impressions: cap.impressions,
-            window_s: cap.window_s,
-        };
         Self {
             id: line_item.id.0,
             campaign_id: line_item.campaign.0,
@@ -156,7 +140,7 @@ impl From<&LineItem> for LineItemDoc {
             bid: line_item.bid.into(),
             max_bid_cpm_micros: line_item.max_bid.0.0,
             targeting: (&line_item.targeting).into(),
-            frequency_caps: line_item.frequency_caps.iter().map(cap).collect(),
+            frequency_caps: frequency::docs(&line_item.frequency_caps),
             deals: (&line_item.deals).into(),
             creative_ids: line_item.creatives.iter().map(|id| id.0).collect(),
         }
@@ -180,7 +164,7 @@ impl LineItemDoc {
             "must name each creative once",
         );
         let targeting = self.targeting.check(&mut checker);
-        let frequency_caps = check_caps(self.frequency_caps, &mut checker);
+        let frequency_caps = frequency::check(self.frequency_caps, &mut checker);
         let deals = self.deals.check(&mut checker);
         checker.finish(LineItem {
             id: LineItemId(self.id),
@@ -195,19 +179,6 @@ impl LineItemDoc {
             creatives: self.creative_ids.into_iter().map(CreativeId).collect(),
         })
     }
-}
-
-fn check_caps(caps: Vec<FrequencyCapDoc>, checker: &mut Checker) -> Vec<FrequencyCap> {
-    checker.length("frequency_caps", caps.len(), FREQUENCY_CAPS_MAX);
-    let rule = "must allow 1 to 10000 impressions in a window of 1 to 2592000 seconds (30 days)";
-    checker.list("frequency_caps", caps, rule, |cap| {
-        let sound = (1..=10_000).contains(&cap.impressions)
-            && (1..=FREQUENCY_WINDOW_S_MAX).contains(&cap.window_s);
-        sound.then_some(FrequencyCap {
-            impressions: cap.impressions,
-            window_s: cap.window_s,
-        })
-    })
 }
 
 fn has_repeats(ids: &[u64]) -> bool {

@@ -12,10 +12,8 @@ pub const AMOUNT_MICROS_MAX: i64 = 1_000_000_000 * domain::money::MICROS_PER_UNI
 pub const FLIGHT_END_MS_MAX: i64 = 4_102_444_800_000;
 /// Longest address, in bytes: what browsers, balancers and exchanges carry without trouble.
 pub const ADDRESS_BYTES_MAX: usize = 2048;
-/// Most frequency caps of one line item: each is looked up for each bid.
+/// Most frequency caps of one campaign, line item or creative: each is looked up for each bid.
 pub const FREQUENCY_CAPS_MAX: usize = 8;
-/// Longest window of a frequency cap, in seconds: 30 days, as long as profiles keep counts.
-pub const FREQUENCY_WINDOW_S_MAX: u32 = 30 * 86_400;
 /// Most deals of one line item.
 pub const DEALS_MAX: usize = 1000;
 /// Most creatives of one line item: the bidder looks at each that fits the slot.

@@ -56,6 +56,16 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn cap()(
+        impressions in 1_u32..=10_000,
+        window_s in 1_u32..=domain::frequency::FREQUENCY_WINDOW_S_MAX,
+        per in select(ScopeWord::ALL),
+    ) -> FrequencyCapDoc {
+        FrequencyCapDoc { impressions, window_s, per }
+    }
+}
+
+prop_compose! {
     fn campaign()(
         (id, advertiser_id) in any::<(u64, u64)>(),
         name in name(),
@@ -67,10 +77,11 @@ prop_compose! {
         length_ms in 1_i64..100_000_000_000,
         plan in select(PlanWord::ALL),
         goal in select(GoalWord::ALL),
+        frequency_caps in vec(cap(), 0..3),
     ) -> CampaignDoc {
         CampaignDoc {
             id, advertiser_id, name, status, currency, budget_micros, daily_budget_micros,
-            flight_start_ms, flight_end_ms: flight_start_ms + length_ms, plan, goal,
+            flight_start_ms, flight_end_ms: flight_start_ms + length_ms, plan, goal, frequency_caps,
         }
     }
 }
@@ -96,7 +107,7 @@ prop_compose! {
         max_bid_cpm_micros in amount(),
         targeting in targeting(),
         sizes in rule(size()),
-        caps in vec((1_u32..=10_000, 1_u32..=FREQUENCY_WINDOW_S_MAX), 0..3),
+        frequency_caps in vec(cap(), 0..3),
         deals in deals(),
         creatives in proptest::collection::btree_set(any::<u64>(), 0..4),
     ) -> LineItemDoc {
@@ -104,9 +115,7 @@ prop_compose! {
             id, campaign_id, name, status, max_bid_cpm_micros, deals,
             bid: BidDoc { kind, amount_micros },
             targeting: TargetingDoc { sizes, ..targeting },
-            frequency_caps: caps.into_iter()
-                .map(|(impressions, window_s)| FrequencyCapDoc { impressions, window_s })
-                .collect(),
+            frequency_caps,
             creative_ids: creatives.into_iter().collect(),
         }
     }
@@ -177,9 +186,11 @@ prop_compose! {
         categories in vec("IAB[0-9]{1,2}(-[0-9]{1,2})?", 0..4),
         attributes in vec(1_u32..=999, 0..4),
         language in option::of("[a-z]{2}"),
+        frequency_caps in vec(cap(), 0..3),
     ) -> CreativeDoc {
         CreativeDoc {
             id, advertiser_id, name, status, format, click_url, adomain, categories, attributes, language,
+            frequency_caps,
         }
     }
 }
@@ -270,6 +281,12 @@ fn short_documents_take_defaults() {
     let line_item = line_item.check().unwrap();
     assert_eq!(line_item.targeting, domain::Targeting::default());
     assert_eq!(line_item.deals, domain::campaign::Deals::OpenOnly);
+    let cap = r#"[{"impressions":3,"window_s":60}]"#;
+    let capped: LineItemDoc = with(LINE_ITEM, "/frequency_caps", cap).unwrap();
+    assert_eq!(
+        capped.check().unwrap().frequency_caps[0].per,
+        domain::IdScope::User
+    );
     let creative: CreativeDoc = serde_json::from_str(CREATIVE).unwrap();
     assert_eq!(creative.check().unwrap().format.label(), "banner");
 }
@@ -291,6 +308,11 @@ fn campaigns_that_break_a_rule_are_refused() {
         ("/flight_start_ms", "-1", "flight_start_ms"),
         ("/currency", "\"EURO\"", "currency"),
         ("/currency", "\"€\"", "currency"),
+        (
+            "/frequency_caps",
+            r#"[{"impressions":0,"window_s":60}]"#,
+            "frequency_caps[0]",
+        ),
     ] {
         let doc: CampaignDoc = with(CAMPAIGN, pointer, value).unwrap();
         assert_eq!(broken(doc.check()), [field], "{pointer} = {value}");
@@ -384,6 +406,11 @@ fn creatives_that_break_a_rule_are_refused() {
         ("/adomain", "\"https://example.com\"", &["adomain"]),
         ("/adomain", "\"localhost\"", &["adomain"]),
         ("/language", "\"EN\"", &["language"]),
+        (
+            "/frequency_caps",
+            r#"[{"impressions":1,"window_s":2592001}]"#,
+            &["frequency_caps[0]"],
+        ),
         ("/categories", "[\"IAB\"]", &["categories[0]"]),
         ("/attributes", "[0]", &["attributes[0]"]),
         ("/format/size", "\"300x\"", &["format.size"]),
@@ -436,6 +463,10 @@ fn unknown_fields_and_words_are_refused() {
     for (pointer, value) in [
         ("/bid/amount", "1"),
         ("/bid/type", "\"cpv\""),
+        (
+            "/frequency_caps",
+            r#"[{"impressions":1,"window_s":60,"per":"planet"}]"#,
+        ),
         ("/targeting", r#"{"country":{}}"#),
         ("/targeting", r#"{"countries":{"includes":[]}}"#),
         ("/targeting", r#"{"devices":{"include":["toaster"]}}"#),

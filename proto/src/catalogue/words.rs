@@ -1,5 +1,6 @@
 //! The closed lists of words that documents use for the domain's enums.
 
+use domain::IdScope;
 use domain::campaign::{Goal, Plan, Status};
 use domain::targeting::{DeviceKind, Inventory, Os};
 use serde::{Deserialize, Serialize};
@@ -149,6 +150,28 @@ words! {
         Only = "only",
     }
 }
+
+words! {
+    /// Whose impressions a frequency cap counts.
+    #[derive(Default)]
+    ScopeWord {
+        /// The person, as well as the exchange knows them.
+        #[default]
+        User = "user",
+        /// One phone, television or browser.
+        Device = "device",
+        /// Everybody who shares a home.
+        Household = "household",
+    }
+}
+mirrors!(
+    ScopeWord,
+    IdScope {
+        User,
+        Device,
+        Household
+    }
+);
 
 words! {
     /// The kind of device.

@@ -93,7 +93,7 @@ impl World {
             campaigns: Arc::new(self.campaigns.clone()),
             snapshots: Arc::new(self.snapshots.clone()),
             budgets: Budgets::new(Arc::clone(&keyed), LATENESS_MS),
-            profiles: Profiles::new(keyed),
+            profiles: Arc::new(Profiles::new(keyed)),
             keys: keys(),
             user_secret: [9; 32],
             bidder: u128::from(self.starts).to_be_bytes(),

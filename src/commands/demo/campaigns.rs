@@ -165,6 +165,7 @@ fn create_one(
         flight_end: now.plus_ms(flight_ms),
         plan: sketch.plan,
         goal: sketch.goal,
+        frequency_caps: Vec::new(),
     };
     campaign.id = store.put_campaign(&campaign)?;
     let creatives = create_creatives(store, sketch, advertiser)?;
@@ -190,6 +191,7 @@ fn create_creatives(
             categories: vec!["IAB22".to_owned()],
             attributes: Vec::new(),
             language: Some("en".to_owned()),
+            frequency_caps: Vec::new(),
         })?);
     }
     Ok(ids)
@@ -204,6 +206,7 @@ fn line_item(sketch: &Sketch, campaign: CampaignId, creatives: Vec<CreativeId>) 
     let cap = FrequencyCap {
         impressions: 3,
         window_s: 3_600,
+        per: domain::IdScope::User,
     };
     LineItem {
         id: LineItemId(0),

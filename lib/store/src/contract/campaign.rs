@@ -5,8 +5,8 @@ use domain::creative::BannerMarkup;
 use domain::targeting::{DeviceKind, Size};
 use domain::{
     Advertiser, AdvertiserId, BidModel, Campaign, CampaignId, Catalogue, Cpm, Creative,
-    CreativeFormat, CreativeId, Currency, FrequencyCap, Goal, LineItem, LineItemId, Micros, Plan,
-    Status, Targeting, Timestamp,
+    CreativeFormat, CreativeId, Currency, FrequencyCap, Goal, IdScope, LineItem, LineItemId,
+    Micros, Plan, Status, Targeting, Timestamp,
 };
 
 use crate::StoreError;
@@ -63,6 +63,11 @@ fn campaign() -> Campaign {
         flight_end: Timestamp(4_000_000_000_000),
         plan: Plan::Traffic,
         goal: Goal::Conversions,
+        frequency_caps: vec![FrequencyCap {
+            impressions: 3,
+            window_s: 3600,
+            per: IdScope::Household,
+        }],
     }
 }
 
@@ -83,6 +88,11 @@ fn creative() -> Creative {
         categories: vec!["IAB3-1".to_owned()],
         attributes: vec![1, 16],
         language: Some("de".to_owned()),
+        frequency_caps: vec![FrequencyCap {
+            impressions: 3,
+            window_s: 3600,
+            per: IdScope::Device,
+        }],
     }
 }
 
@@ -106,6 +116,7 @@ fn line_item() -> LineItem {
         frequency_caps: vec![FrequencyCap {
             impressions: 3,
             window_s: 86_400,
+            per: IdScope::User,
         }],
         deals: Deals::Only(vec!["deal 1".to_owned()]),
         creatives: vec![CreativeId(2), CreativeId(1)],
