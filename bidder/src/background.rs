@@ -1,21 +1,20 @@
 //! The bidder's background: leases and pacing each second, campaigns and model when they change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 
 use ctr_model::Model;
-use domain::{CampaignId, Micros, Timestamp};
-use pacing::{BudgetLimits, LeaseRequest};
+use domain::{CampaignId, Timestamp};
 use store::StoreError;
 use store::budget::Budgets;
 use store::campaign::CampaignStore;
 use store::snapshot::SnapshotStore;
 
+use crate::leases::{Leases, Terms};
 use crate::metrics;
 use crate::money::{CampaignMoney, CoreReport};
-use crate::pacing::{Controller, full_bid, limits};
 use crate::shared::Shared;
 use crate::snapshot::{Ingredients, Snapshot};
 
@@ -33,15 +32,9 @@ pub struct Background {
     budgets: Budgets,
     bidder: [u8; 16],
     reports: Receiver<CoreReport>,
-    /// Holds that no successful renewal has carried yet.
-    pending: CoreReport,
-    /// What no controller has been told yet.
-    untold: CoreReport,
+    leases: Leases,
     steered: Option<Timestamp>,
     money: BTreeMap<CampaignId, Arc<CampaignMoney>>,
-    controllers: BTreeMap<CampaignId, Controller>,
-    /// The budget of campaigns that left the snapshot while their holds are still to be reported.
-    known_limits: BTreeMap<CampaignId, BudgetLimits>,
     seen: Option<(u64, u64)>,
     model: Option<Arc<Model>>,
 }
@@ -80,12 +73,9 @@ impl Background {
             budgets,
             bidder,
             reports,
-            pending: CoreReport::default(),
-            untold: CoreReport::default(),
+            leases: Leases::default(),
             steered: None,
             money: BTreeMap::new(),
-            controllers: BTreeMap::new(),
-            known_limits: BTreeMap::new(),
             seen: None,
             model: None,
         }
@@ -125,7 +115,7 @@ impl Background {
         snapshot
             .check()
             .map_err(|why| BackgroundError::Snapshot { revision, why })?;
-        self.follow(&snapshot);
+        self.leases.follow(&snapshot, self.terms());
         tracing::info!(
             revision = catalogue.revision,
             model = snapshot.model.version(),
@@ -136,21 +126,6 @@ impl Background {
         self.seen = Some((revision.min(catalogue.revision), version));
         self.shared.snapshot.store(Some(Arc::new(snapshot)));
         Ok(true)
-    }
-
-    /// Gives every campaign a controller that follows its plan.
-    fn follow(&mut self, snapshot: &Snapshot) {
-        let hold_ms = self.longest_hold_ms();
-        let fee_ppm = self.shared.config.fee_ppm;
-        for live in &snapshot.campaigns {
-            let id = live.campaign.id;
-            self.known_limits.insert(id, limits(&live.campaign));
-            let controller = self.controllers.entry(id).or_insert_with(|| {
-                let holds = (hold_ms, self.shared.config.lease_share_ppm);
-                Controller::new(&live.campaign, full_bid(live.max_bid, fee_ppm), holds)
-            });
-            controller.replan(&live.campaign);
-        }
     }
 
     /// A model that is refused leaves the last one in use: a pause must not wait for a better model.
@@ -182,33 +157,28 @@ impl Background {
         Ok(model)
     }
 
-    /// One second's step: takes over what the cores did, steers every campaign and renews its lease.
+    /// One beat: takes over what the cores did, steers every campaign once a second and renews the leases that are due.
     ///
     /// # Errors
     /// When the store fails: the bidder goes on with what it has until its leases lapse.
     pub fn tick(&mut self, now: Timestamp) -> Result<(), BackgroundError> {
         while let Ok(report) = self.reports.try_recv() {
-            self.untold.merge(report.clone());
-            self.pending.merge(report);
+            self.leases.take(report, &self.shared.exchanges);
         }
         // A clock that went back counts from where it is now.
         let due = |last: Timestamp| !(0..STEER_MS_MIN).contains(&now.since(last));
         if self.steered.is_none_or(due) {
             self.steered = Some(now);
-            self.steer(now);
+            self.leases.steer(now);
         }
-        let requests = self.lease_requests(now);
+        let requests = self.leases.due(self.bidder, now);
         // Read before the store is asked: a slow answer must not make a lease longer.
         let at_us = self.shared.clock.monotonic_us();
-        let grants = self.budgets.renew(&requests, now)?;
-        self.pending
-            .forget(requests.iter().map(|(campaign, _, _)| *campaign));
-        for (campaign, grant) in grants {
-            if let Some(controller) = self.controllers.get_mut(&campaign) {
-                controller.granted(&grant);
-            }
-            if let Some(money) = self.money.get(&campaign) {
-                money.apply(&grant, (now, at_us));
+        match self.budgets.renew(&requests, now) {
+            Ok(grants) => self.leases.granted(&grants, (now, at_us)),
+            Err(error) => {
+                self.leases.failed(requests);
+                return Err(error.into());
             }
         }
         if self.shared.snapshot.load().is_some() {
@@ -217,22 +187,7 @@ impl Background {
         Ok(())
     }
 
-    /// Steps the controllers of all campaigns in the snapshot.
-    fn steer(&mut self, now: Timestamp) {
-        let Some(snapshot) = self.shared.snapshot.load_full() else {
-            return;
-        };
-        let told = std::mem::take(&mut self.untold);
-        let nothing = Default::default();
-        for live in &snapshot.campaigns {
-            if let Some(controller) = self.controllers.get_mut(&live.campaign.id) {
-                let tally = told.campaigns.get(&live.campaign.id).unwrap_or(&nothing);
-                controller.step(tally, &live.money, now);
-            }
-        }
-    }
-
-    fn longest_hold_ms(&self) -> i64 {
+    fn terms(&self) -> Terms {
         let exchanges = self.shared.config.exchanges.values();
         let times = exchanges.flat_map(|exchange| {
             let holds = exchange.holds;
@@ -243,45 +198,11 @@ impl Background {
                 holds.interstitial_ms,
             ]
         });
-        times.max().unwrap_or(0)
-    }
-
-    /// A request for every campaign that may bid, and for every one whose holds are still to be reported.
-    fn lease_requests(&mut self, now: Timestamp) -> Vec<(CampaignId, BudgetLimits, LeaseRequest)> {
-        let snapshot = self.shared.snapshot.load_full();
-        let fee_ppm = self.shared.config.fee_ppm;
-        let mut full_bids: BTreeMap<CampaignId, Micros> = BTreeMap::new();
-        for live in snapshot.iter().flat_map(|snapshot| &snapshot.campaigns) {
-            if live.campaign.is_live(now) {
-                full_bids.insert(live.campaign.id, full_bid(live.max_bid, fee_ppm));
-            }
+        Terms {
+            hold_ms: times.max().unwrap_or(0),
+            share_ppm: self.shared.config.lease_share_ppm,
+            fee_ppm: self.shared.config.fee_ppm,
         }
-        let reported = self
-            .pending
-            .campaigns
-            .iter()
-            .filter(|(_, tally)| !tally.holds.is_empty());
-        let all: BTreeSet<_> = full_bids
-            .keys()
-            .copied()
-            .chain(reported.map(|(id, _)| *id))
-            .collect();
-        let nothing = Default::default();
-        let mut requests = Vec::with_capacity(all.len());
-        for id in all {
-            let tally = self.pending.campaigns.get(&id).unwrap_or(&nothing);
-            let known = (self.known_limits.get(&id), self.controllers.get_mut(&id));
-            let (Some(limits), Some(controller)) = known else {
-                continue;
-            };
-            let full = full_bids.get(&id).copied().unwrap_or(Micros::ZERO);
-            let mut request = controller.request(self.bidder, tally, full, now);
-            if full == Micros::ZERO {
-                request.wanted = Micros::ZERO;
-            }
-            requests.push((id, *limits, request));
-        }
-        requests
     }
 }
 

@@ -17,7 +17,7 @@ use crate::config::{ExchangeConfig, NoBidStyle};
 use crate::explain::{Explanation, Sink};
 use crate::facts::{self, Reader, RequestFacts, Texts};
 use crate::metrics::Counts;
-use crate::money::CoreReport;
+use crate::money::{CoreReport, HoldPlace};
 use crate::outbox::{Content, Outbox};
 use crate::price::answer_currency;
 use crate::record::{self, Subject};
@@ -327,9 +327,14 @@ impl BidderCore {
     fn record(&mut self, auction: &Auction<'_>, win: &Win, reference: BidRef) {
         let line_item = reference.line_item_id();
         if let Some(hold) = win.hold {
-            let key = HoldKey::of(auction.exchange.0, win.hold_ms, auction.now);
+            let place = HoldPlace {
+                campaign: reference.campaign_id(),
+                exchange: auction.exchange.1,
+                hold_ms: win.hold_ms,
+                second: HoldKey::slot_of(win.hold_ms, auction.now),
+            };
             let amounts = (hold.amount, win.candidate.full_cost);
-            self.report.hold(reference.campaign_id(), key, amounts);
+            self.report.hold(place, amounts);
             let numbers = &win.candidate.numbers;
             self.work
                 .tally
@@ -384,8 +389,9 @@ impl BidderCore {
         self.flush_tally(now);
         self.hand_over();
         self.counts.hand_over();
+        self.report.add_up();
         let report = std::mem::take(&mut self.report);
-        if report == CoreReport::default() {
+        if report.is_empty() {
             return;
         }
         match self.reports.try_send(report) {

@@ -14,6 +14,7 @@ pub mod facts;
 pub mod frequency;
 pub mod gate;
 pub mod http;
+mod leases;
 pub mod metrics;
 pub mod money;
 pub mod outbox;

@@ -1,10 +1,8 @@
 //! A campaign's money as the cores share it: headroom, multiplier, how holds are measured. Atomics only.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use domain::{CampaignId, Micros, Timestamp};
-use pacing::account::HoldKey;
 
 use crate::config::HOLD_SUMS_MAX;
 
@@ -109,9 +107,23 @@ impl CampaignMoney {
 /// What one core has done since its last report; the background alone reads it.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct CoreReport {
-    /// By campaign.
-    pub campaigns: BTreeMap<CampaignId, CampaignTally>,
-    sums: usize,
+    /// Impressions that campaigns were eligible for.
+    pub eligible: Vec<(CampaignId, u64)>,
+    /// Holds, one a bid until they are added up.
+    pub holds: Vec<(HoldPlace, HoldSum)>,
+}
+
+/// The bucket of a hold in numbers, so that noting a bid allocates nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HoldPlace {
+    /// Whose money.
+    pub campaign: CampaignId,
+    /// The position of the exchange's name.
+    pub exchange: usize,
+    /// As in the account's bucket, in milliseconds.
+    pub hold_ms: i64,
+    /// When the bucket's slot begins, in seconds since 1970-01-01.
+    pub second: i64,
 }
 
 /// Bids of one bucket.
@@ -123,71 +135,57 @@ pub struct HoldSum {
     pub bid: Micros,
 }
 
-impl HoldSum {
-    fn add(&mut self, other: Self) {
-        self.amount = self.amount.saturating_add(other.amount);
-        self.bid = self.bid.saturating_add(other.bid);
-    }
-}
-
-/// One campaign's part of a report.
-#[derive(Debug, Default, Clone, PartialEq)]
-pub struct CampaignTally {
+/// What was done for one campaign, as pacing wants to know it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
     /// Impressions it was eligible for.
     pub eligible: u64,
     /// What its bids would cost if all were won at their own price.
     pub bid: Micros,
-    /// Holds by bucket.
-    pub holds: BTreeMap<HoldKey, HoldSum>,
 }
 
 impl CoreReport {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.eligible.is_empty() && self.holds.is_empty()
+    }
+
     /// Whether one more hold can be kept; without room no bid may be made.
-    pub fn has_room(&self) -> bool {
-        self.sums < HOLD_SUMS_MAX
+    pub fn has_room(&mut self) -> bool {
+        if self.holds.len() >= HOLD_SUMS_MAX {
+            self.add_up();
+        }
+        self.holds.len() < HOLD_SUMS_MAX
     }
 
     /// Notes a hold of a bid whose whole cost is `full`.
-    pub fn hold(&mut self, campaign: CampaignId, key: HoldKey, (amount, full): (Micros, Micros)) {
-        let tally = self.campaigns.entry(campaign).or_default();
-        tally.bid = tally.bid.saturating_add(full);
-        let before = tally.holds.len();
-        tally
-            .holds
-            .entry(key)
-            .or_default()
-            .add(HoldSum { amount, bid: full });
-        self.sums += tally.holds.len() - before;
+    pub fn hold(&mut self, place: HoldPlace, (amount, full): (Micros, Micros)) {
+        self.holds.push((place, HoldSum { amount, bid: full }));
     }
 
     /// Notes impressions that a campaign was eligible for.
     pub fn eligible(&mut self, campaign: CampaignId, count: u64) {
-        self.campaigns.entry(campaign).or_default().eligible += count;
+        self.eligible.push((campaign, count));
     }
 
-    /// Drops the holds of these campaigns, which are on their accounts now, and all counts.
-    pub fn forget(&mut self, reported: impl Iterator<Item = CampaignId>) {
-        for campaign in reported {
-            self.campaigns.remove(&campaign);
-        }
-        self.campaigns.retain(|_, tally| {
-            (tally.eligible, tally.bid) = (0, Micros::ZERO);
-            !tally.holds.is_empty()
-        });
-        self.sums = self.campaigns.values().map(|tally| tally.holds.len()).sum();
-    }
-
-    /// Adds another report to this one.
-    pub fn merge(&mut self, other: Self) {
-        for (campaign, theirs) in other.campaigns {
-            let ours = self.campaigns.entry(campaign).or_default();
-            ours.eligible += theirs.eligible;
-            ours.bid = ours.bid.saturating_add(theirs.bid);
-            for (key, sum) in theirs.holds {
-                ours.holds.entry(key).or_default().add(sum);
+    /// Makes one sum of all that belongs together, in order.
+    pub fn add_up(&mut self) {
+        self.holds.sort_unstable_by_key(|(place, _)| *place);
+        self.holds.dedup_by(|(place, sum), (kept, into)| {
+            let same = place == kept;
+            if same {
+                into.amount = into.amount.saturating_add(sum.amount);
+                into.bid = into.bid.saturating_add(sum.bid);
             }
-        }
-        self.sums = self.campaigns.values().map(|tally| tally.holds.len()).sum();
+            same
+        });
+        self.eligible
+            .sort_unstable_by_key(|(campaign, _)| *campaign);
+        self.eligible.dedup_by(|(campaign, count), (kept, into)| {
+            let same = campaign == kept;
+            *into += if same { *count } else { 0 };
+            same
+        });
     }
 }
 
@@ -269,43 +267,52 @@ mod tests {
     }
 
     #[test]
-    fn only_reported_holds_are_forgotten() {
-        let key = HoldKey {
-            exchange: "x".into(),
-            hold_ms: 60_000,
-            second: 7,
-        };
-        let mut report = CoreReport::default();
-        report.hold(CampaignId(1), key.clone(), (Micros(5), Micros(9)));
-        report.hold(CampaignId(2), key, (Micros(5), Micros(9)));
-        report.eligible(CampaignId(3), 4);
-        report.forget([CampaignId(1)].into_iter());
-        assert_eq!(
-            report.campaigns.keys().collect::<Vec<_>>(),
-            [&CampaignId(2)]
-        );
-        assert_eq!(report.campaigns[&CampaignId(2)].bid, Micros::ZERO);
-    }
-
-    #[test]
     fn reports_add_up_by_bucket() {
-        let key = |second| HoldKey {
-            exchange: "x".into(),
+        let place = |campaign, second| HoldPlace {
+            campaign: CampaignId(campaign),
+            exchange: 0,
             hold_ms: 60_000,
             second,
         };
+        let one = (Micros(5), Micros(9));
         let mut report = CoreReport::default();
-        report.hold(CampaignId(1), key(7), (Micros(5), Micros(9)));
-        report.hold(CampaignId(1), key(7), (Micros(5), Micros(9)));
-        let mut other = CoreReport::default();
-        other.hold(CampaignId(1), key(8), (Micros(1), Micros(1)));
-        other.eligible(CampaignId(2), 3);
-        report.merge(other);
-        let one = &report.campaigns[&CampaignId(1)];
-        assert_eq!(
-            (one.bid, one.holds[&key(7)].amount, one.holds.len()),
-            (Micros(19), Micros(10), 2)
-        );
-        assert_eq!(report.campaigns[&CampaignId(2)].eligible, 3);
+        for (campaign, second) in [(2, 7), (1, 7), (1, 8), (1, 7)] {
+            report.hold(place(campaign, second), one);
+            report.eligible(CampaignId(campaign), 3);
+        }
+        report.add_up();
+        let sum = |times: i64| HoldSum {
+            amount: Micros(5 * times),
+            bid: Micros(9 * times),
+        };
+        let holds = [
+            (place(1, 7), sum(2)),
+            (place(1, 8), sum(1)),
+            (place(2, 7), sum(1)),
+        ];
+        assert_eq!(report.holds, holds);
+        assert_eq!(report.eligible, [(CampaignId(1), 9), (CampaignId(2), 3)]);
+    }
+
+    #[test]
+    fn a_full_report_has_room_again_only_for_known_buckets() {
+        let mut report = CoreReport::default();
+        let mut second = 0;
+        while report.has_room() {
+            for _ in 0..2 {
+                let place = HoldPlace {
+                    campaign: CampaignId(1),
+                    exchange: 0,
+                    hold_ms: 1000,
+                    second,
+                };
+                report.hold(place, (Micros(1), Micros(1)));
+            }
+            second += 1;
+        }
+        report.add_up();
+        assert_eq!(report.holds.len() as i64, second);
+        let held: i64 = report.holds.iter().map(|(_, sum)| sum.amount.0).sum();
+        assert_eq!(held, 2 * second);
     }
 }

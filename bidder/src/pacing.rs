@@ -8,7 +8,7 @@ use pacing::{
 use proto::openrtb::Imp;
 
 use crate::config::{HOLD_MS_MAX, HoldTimes};
-use crate::money::{CampaignMoney, CampaignTally};
+use crate::money::{CampaignMoney, Done};
 
 /// Leases cover this much planned spend, in seconds.
 const LEASE_SECONDS: i64 = 2;
@@ -43,6 +43,8 @@ pub struct Controller {
     share_ppm: i64,
     /// What bids hold of their full cost now.
     hold_ratio: f64,
+    /// The ratio that the store was told last, in millionths.
+    told_ppm: i64,
 }
 
 impl Controller {
@@ -57,6 +59,7 @@ impl Controller {
             hold_ms_max: hold_ms,
             share_ppm,
             hold_ratio: 1.0,
+            told_ppm: 0,
         }
     }
 
@@ -66,10 +69,10 @@ impl Controller {
     }
 
     /// Takes what the cores did since the last step and steers the campaign's bids.
-    pub fn step(&mut self, tally: &CampaignTally, money: &CampaignMoney, now: Timestamp) {
+    pub fn step(&mut self, done: Done, money: &CampaignMoney, now: Timestamp) {
         let tick = Tick {
-            eligible: tally.eligible,
-            cost: tally.bid.scale(self.ratio.estimate()),
+            eligible: done.eligible,
+            cost: done.bid.scale(self.ratio.estimate()),
             left: self.left,
         };
         let multiplier = self.pacer.step(now, tick);
@@ -77,23 +80,24 @@ impl Controller {
         money.steer(multiplier, self.hold_ratio);
     }
 
-    /// What to ask of the store: `tally` holds what was placed since it last granted something.
+    /// Whether bids hold another part of their cost than the store was told.
+    pub fn has_news(&self) -> bool {
+        self.ratio_ppm() != self.told_ppm
+    }
+
+    /// What bids hold of their full cost. Rounded down, so that the store never thinks that it is more.
+    fn ratio_ppm(&self) -> i64 {
+        (self.hold_ratio * 1e6) as i64
+    }
+
+    /// What to ask of the store: `placed` are the holds placed since it last granted something.
     pub fn request(
         &mut self,
-        bidder: [u8; 16],
-        tally: &CampaignTally,
+        (bidder, placed): ([u8; 16], Vec<PlacedHold>),
         full_bid: Micros,
         now: Timestamp,
     ) -> LeaseRequest {
-        let placed: Vec<_> = tally
-            .holds
-            .iter()
-            .map(|(key, sum)| PlacedHold {
-                key: key.clone(),
-                amount: sum.amount,
-                bid: sum.bid,
-            })
-            .collect();
+        self.told_ppm = self.ratio_ppm();
         let longest = placed
             .iter()
             .map(|placed| placed.key.hold_ms)
@@ -108,8 +112,7 @@ impl Controller {
             share_ppm: self.share_ppm,
             full_bid,
             hold_ms_max: self.hold_ms_max,
-            // Rounded down, so that the store never thinks bids hold more than they do.
-            ratio_ppm: (self.hold_ratio * 1e6) as i64,
+            ratio_ppm: self.told_ppm,
         }
     }
 

@@ -50,8 +50,13 @@ impl HoldKey {
         Self {
             exchange: exchange.to_owned(),
             hold_ms,
-            second: bid_at.0.div_euclid(1000).div_euclid(slot_s(hold_ms)) * slot_s(hold_ms),
+            second: Self::slot_of(hold_ms, bid_at),
         }
+    }
+
+    /// When the slot of a bid made at `bid_at` begins, in seconds since 1970-01-01.
+    pub fn slot_of(hold_ms: i64, bid_at: Timestamp) -> i64 {
+        bid_at.0.div_euclid(1000).div_euclid(slot_s(hold_ms)) * slot_s(hold_ms)
     }
 
     /// Until when notices are in time: the hold time after the end of its slot.
