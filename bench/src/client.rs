@@ -100,10 +100,7 @@ impl Load {
             bodies,
             next: Cell::new(0),
             outcome: RefCell::default(),
-            expectations: Expectations {
-                public_url: "https://pixel.localhost".to_owned(),
-                fx: Vec::new(),
-            },
+            expectations: Expectations::new("https://pixel.localhost", Vec::new()),
         }
     }
 
