@@ -29,6 +29,7 @@ fn snapshot(count: u64, budget: Micros) -> Snapshot {
         flight_end: Timestamp(1_000_000),
         plan: Plan::Even,
         goal: Goal::Clicks,
+        frequency_caps: Vec::new(),
     });
     let line_items = (1..=count).map(|id| LineItem {
         id: LineItemId(id),
@@ -58,6 +59,7 @@ fn snapshot(count: u64, budget: Micros) -> Snapshot {
         adomain: String::new(),
         categories: Vec::new(),
         attributes: Vec::new(),
+        frequency_caps: Vec::new(),
         language: None,
     };
     let catalogue = Catalogue {
