@@ -171,7 +171,9 @@ fn rule(key: &str, value: &str, rule: &str) -> ConfigError {
 
 /// Sets `SECTION_KEY`, `EXCHANGE_NAME_KEY` or `KEY`; `None` when no such key can exist.
 fn set(table: &mut toml::Table, key: &str, value: &str) -> Option<()> {
-    const SECTIONS: &[&str] = &["console", "bidder", "pixel", "admin", "log", "updater"];
+    const SECTIONS: &[&str] = &[
+        "console", "bidder", "privacy", "pixel", "admin", "log", "updater",
+    ];
     let key = key.to_ascii_lowercase();
     // Numbers, booleans and lists as TOML writes them; anything else is text.
     let parsed: Option<toml::Table> = toml::from_str(&format!("value = {value}")).ok();
@@ -252,6 +254,7 @@ fn bidder_config(file: &File, fx: FxTable, fee_ppm: i64) -> bidder::Config {
         provisional_s: file.bidder.provisional_s,
         refresh_ms: file.bidder.refresh_ms,
         eid_sources: file.bidder.eid_sources.clone(),
+        tcf_vendor_id: Some(file.privacy.tcf_vendor_id).filter(|id| *id > 0),
         exchanges: exchange::all(&file.exchange),
     }
 }

@@ -58,6 +58,8 @@ pub struct Config {
     pub refresh_ms: u64,
     /// Sources of `user.eids` that identify a user, best first; with none listed, any source does.
     pub eid_sources: Vec<String>,
+    /// Our id on the TCF's global vendor list; without one nobody under the GDPR can consent to us.
+    pub tcf_vendor_id: Option<u16>,
     /// By the name in `/bid/{exchange}`.
     pub exchanges: BTreeMap<String, ExchangeConfig>,
 }
@@ -79,6 +81,7 @@ impl Default for Config {
             provisional_s: 60,
             refresh_ms: 100,
             eid_sources: Vec::new(),
+            tcf_vendor_id: None,
             exchanges: BTreeMap::from([(GENERIC_EXCHANGE.to_owned(), ExchangeConfig::default())]),
         }
     }

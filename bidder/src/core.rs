@@ -223,6 +223,7 @@ impl BidderCore {
         let reader = Reader {
             pseudonyms: &shared.pseudonyms,
             eid_sources: &shared.config.eid_sources,
+            vendor: shared.config.tcf_vendor_id,
         };
         let mut facts = facts::read(request, &texts, reader, now);
         let profile = profile(&shared, &mut facts);

@@ -2,11 +2,12 @@
 
 use domain::targeting::{DeviceKind, Inventory, Os};
 use domain::{Timestamp, UserKey};
-use proto::openrtb::{BidRequest, Device, Signal};
+use proto::openrtb::{BidRequest, Device};
 use store::profile::Profile;
 
 use crate::config::{SEGMENTS_MAX, SITE_LABELS_MAX};
-use crate::privacy::{self, IdSource, Pseudonyms, Signals, Verdict};
+use crate::privacy::{self, Signals, Verdict};
+use crate::pseudonym::{self, IdSource, Pseudonyms};
 use crate::targeting::Facts;
 
 /// Normalised texts of one request, in buffers that are kept.
@@ -58,6 +59,8 @@ pub struct Reader<'a> {
     pub pseudonyms: &'a Pseudonyms,
     /// Accepted sources of extended ids; any when empty.
     pub eid_sources: &'a [String],
+    /// Our id on the TCF's list of vendors.
+    pub vendor: Option<u16>,
 }
 
 impl Texts {
@@ -127,12 +130,12 @@ pub fn read<'a>(
     reader: Reader<'_>,
     now: Timestamp,
 ) -> RequestFacts<'a> {
-    let privacy = privacy::decide(&signals(request));
+    let privacy = privacy::decide(&signals(request), reader.vendor);
     let user = privacy
         .user_allowed
         .then(|| user(request, reader))
         .flatten();
-    let segments = if privacy.user_allowed {
+    let segments = if privacy.profile_allowed {
         request.user.segments().take(SEGMENTS_MAX).collect()
     } else {
         Vec::new()
@@ -166,6 +169,7 @@ pub fn read<'a>(
 impl<'a> RequestFacts<'a> {
     /// Adds the segments of the user's own profile.
     pub fn add_segments(&mut self, profile: Option<&'a Profile>) {
+        let profile = profile.filter(|_| self.privacy.profile_allowed);
         let own = profile.map_or(&[][..], |profile| &profile.segments);
         let room = SEGMENTS_MAX.saturating_sub(self.segments.len());
         self.segments
@@ -198,28 +202,23 @@ fn with_parents(domain: &str) -> impl Iterator<Item = &str> {
         .take(SITE_LABELS_MAX)
 }
 
-fn signals<'a>(request: &'a BidRequest<'_>) -> Signals<'a> {
+/// What a request says about privacy.
+pub(crate) fn signals<'a>(request: &'a BidRequest<'_>) -> Signals<'a> {
     let regs = &request.regs;
-    let us_privacy = match &regs.us_privacy {
-        Signal::Absent => "",
-        Signal::Text(text) => text,
-        Signal::Unreadable => "unreadable",
-    };
-    // -1 says that no section applies; a string without sections says nothing that could be read.
-    let in_force = regs.gpp_sid.iter().any(|section| *section > 0);
-    let unlisted = regs.gpp != Signal::Absent && regs.gpp_sid.is_empty();
     Signals {
         coppa: regs.coppa,
-        gdpr: regs.gdpr == Some(true) || regs.gpp_sid.contains(&2),
-        us_privacy,
-        gpp_applies: in_force || unlisted || regs.gpp == Signal::Unreadable,
+        gdpr: regs.gdpr == Some(true),
+        consent: &request.user.consent,
+        us_privacy: &regs.us_privacy,
+        gpp: &regs.gpp,
+        sections: regs.gpp_sid,
         limited: request.device.lmt || request.device.dnt || regs.gpc,
     }
 }
 
 fn user(request: &BidRequest<'_>, reader: Reader<'_>) -> Option<UserKey> {
     fn known(id: Option<&str>) -> Option<&str> {
-        id.filter(|id| privacy::names_somebody(id))
+        id.filter(|id| pseudonym::names_somebody(id))
     }
     let key = |source, id: &str| reader.pseudonyms.of(source, id);
     if let Some(id) = known(request.user.buyeruid) {
@@ -236,7 +235,7 @@ fn user(request: &BidRequest<'_>, reader: Reader<'_>) -> Option<UserKey> {
         let uid = eid
             .uids
             .iter()
-            .find(|uid| privacy::names_somebody(uid.id))?;
+            .find(|uid| pseudonym::names_somebody(uid.id))?;
         Some((rank(eid.source)?, eid.source, uid.id))
     });
     let (_, source, id) = usable.min_by_key(|(rank, _, _)| *rank)?;

@@ -21,6 +21,7 @@ pub mod outbox;
 pub mod pacing;
 pub mod price;
 pub mod privacy;
+pub mod pseudonym;
 pub mod record;
 pub mod respond;
 pub mod rules;

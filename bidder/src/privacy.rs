@@ -1,29 +1,47 @@
-//! Whether a request's user data may be used: a thin verdict that errs on the side of privacy.
+//! Whether a request's user data may be used, and for what: a verdict that errs on the side of privacy.
 
-use domain::UserKey;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use proto::consent::gpp::{EU_TCF, US_NATIONAL, US_PRIVACY, US_STATES_END};
+use proto::consent::{Gpp, TcString, Undecodable, UsChoices, UsPrivacy, VendorChoices};
+use proto::openrtb::Signal;
+
+/// Purposes of the TCF: store or read an id, profile for ads, ads by profile, measure ads.
+const STORE: u8 = 1;
+const MAKE_PROFILE: u8 = 3;
+const USE_PROFILE: u8 = 4;
+const MEASURE: u8 = 7;
+/// The special feature of the TCF: precise geolocation.
+const PRECISE_LOCATION: u8 = 1;
 
 /// The signals of one request, from wherever it carries them; of two that disagree the stricter.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Signals<'a> {
     /// `regs.coppa`.
     pub coppa: bool,
     /// `regs.gdpr` or `regs.ext.gdpr`.
     pub gdpr: bool,
+    /// The TC string of `user.consent` or `user.ext.consent`.
+    pub consent: &'a Signal<'a>,
     /// The US privacy string.
-    pub us_privacy: &'a str,
-    /// Whether a section of the GPP string applies. None of them is decoded, so each refuses.
-    pub gpp_applies: bool,
-    /// `device.lmt` or `device.dnt`.
+    pub us_privacy: &'a Signal<'a>,
+    /// The GPP string.
+    pub gpp: &'a Signal<'a>,
+    /// The sections of it that apply; -1 says that none does.
+    pub sections: &'a [i32],
+    /// `device.lmt`, `device.dnt` or `regs.gpc`.
     pub limited: bool,
 }
 
 /// What was decided, as it goes into events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Verdict {
-    /// Whether ids, segments and profile may be used and stored.
+    /// Whether ids may be read, used for frequency caps and stored.
     pub user_allowed: bool,
+    /// Whether segments and what is known of the user may choose and price ads.
+    pub profile_allowed: bool,
+    /// Whether what the user does with the ad may be measured for this user.
+    pub measure_allowed: bool,
+    /// Whether a place more precise than a region may be used.
+    pub location_allowed: bool,
     /// The request is for children.
     pub coppa: bool,
     /// The GDPR applies.
@@ -32,163 +50,114 @@ pub struct Verdict {
     pub opted_out: bool,
 }
 
-/// Decides. A GDPR request counts as one without consent, since consent strings are not decoded.
-pub fn decide(signals: &Signals<'_>) -> Verdict {
-    let opted_out = sale_opted_out(signals.us_privacy) || signals.gpp_applies || signals.limited;
-    Verdict {
-        user_allowed: !(signals.coppa || signals.gdpr || opted_out),
+/// Decides for us as `vendor` of the TCF's list. Without an id there no consent can be given to us.
+pub fn decide(signals: &Signals<'_>, vendor: Option<u16>) -> Verdict {
+    let gpp = signals.gpp.as_str().map(Gpp::parse);
+    let opted_out =
+        signals.limited || sale_opted_out(signals.us_privacy) || gpp_opted_out(signals, gpp);
+    let in_section = signals.sections.contains(&(EU_TCF as i32));
+    let verdict = Verdict {
         coppa: signals.coppa,
-        gdpr: signals.gdpr,
+        gdpr: signals.gdpr || in_section,
         opted_out,
+        ..Verdict::default()
+    };
+    if verdict.coppa || verdict.opted_out {
+        return verdict;
+    }
+    if !verdict.gdpr {
+        return Verdict {
+            user_allowed: true,
+            profile_allowed: true,
+            measure_allowed: true,
+            location_allowed: true,
+            ..verdict
+        };
+    }
+    let listed = gpp.filter(|_| in_section);
+    let choices = consent(signals.consent, listed, vendor).unwrap_or_default();
+    let user_allowed = choices.consents_to(STORE);
+    let and = |purpose| user_allowed && choices.consents_to(purpose);
+    Verdict {
+        user_allowed,
+        profile_allowed: and(MAKE_PROFILE) && and(USE_PROFILE),
+        measure_allowed: and(MEASURE),
+        location_allowed: user_allowed && choices.opted_in_to(PRECISE_LOCATION),
+        ..verdict
     }
 }
 
-/// `1YYN`: the third character is the opt-out of sale. A string of another shape cannot be trusted to allow.
-fn sale_opted_out(text: &str) -> bool {
-    match text.as_bytes() {
-        [] => false,
-        [b'1', _, sale, _] => !matches!(sale, b'N' | b'n' | b'-'),
+/// What the user lets us do, by all strings that speak of it; `None` as soon as one of them cannot be read.
+fn consent(
+    own: &Signal<'_>,
+    listed: Option<Result<Gpp<'_>, Undecodable>>,
+    vendor: Option<u16>,
+) -> Option<VendorChoices> {
+    let vendor = vendor?;
+    let choices = |text: &str| {
+        TcString::parse(text)
+            .ok()
+            .map(|string| string.choices_of(vendor))
+    };
+    let own = match own {
+        Signal::Absent => None,
+        Signal::Text(text) => Some(choices(text)?),
+        Signal::Unreadable => return None,
+    };
+    let listed = match listed {
+        None => None,
+        Some(gpp) => Some(choices(gpp.ok()?.section(EU_TCF)?)?),
+    };
+    match (own, listed) {
+        (Some(one), Some(other)) => Some(one.and(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+fn sale_opted_out(us_privacy: &Signal<'_>) -> bool {
+    match us_privacy {
+        Signal::Absent => false,
+        Signal::Text(text) => forbids_sale(text),
+        Signal::Unreadable => true,
+    }
+}
+
+fn forbids_sale(text: &str) -> bool {
+    !matches!(
+        UsPrivacy::parse(text),
+        Ok(UsPrivacy::NotApplicable | UsPrivacy::SaleAllowed)
+    )
+}
+
+/// Whether a section in force refuses or cannot be read; a string without a list of sections says nothing that counts.
+fn gpp_opted_out(signals: &Signals<'_>, gpp: Option<Result<Gpp<'_>, Undecodable>>) -> bool {
+    if *signals.gpp == Signal::Unreadable || (gpp.is_some() && signals.sections.is_empty()) {
+        return true;
+    }
+    let mut in_force = signals
+        .sections
+        .iter()
+        .filter_map(|id| u32::try_from(*id).ok());
+    in_force.any(|id| match (id, gpp) {
+        // Europe's section asks for consent instead; no section has the number 0.
+        (0 | EU_TCF, _) => false,
+        (_, Some(Ok(gpp))) => gpp
+            .section(id)
+            .is_none_or(|text| section_opted_out(id, text)),
+        _ => true,
+    })
+}
+
+fn section_opted_out(id: u32, text: &str) -> bool {
+    match id {
+        US_PRIVACY => forbids_sale(text),
+        US_NATIONAL..=US_STATES_END => {
+            UsChoices::parse(id, text).map_or(true, |choices| choices != UsChoices::default())
+        }
+        // Canada's section asks for consent in a form that is not decoded; others are not known.
         _ => true,
     }
 }
 
-/// Turns raw ids into pseudonyms with the installation's secret.
-#[derive(Clone)]
-pub struct Pseudonyms {
-    keyed: Hmac<Sha256>,
-}
-
-/// Where an id comes from; ids of different kinds never meet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IdSource<'a> {
-    /// `user.buyeruid`: our own id, told back.
-    Buyer,
-    /// `device.ifa`.
-    Device,
-    /// `user.eids` with its source.
-    Extended(&'a str),
-}
-
-impl Pseudonyms {
-    /// Takes the secret: 32 random bytes, the same in every process of the installation.
-    pub fn new(secret: &[u8; 32]) -> Self {
-        let keyed = Hmac::new_from_slice(secret).expect("HMAC takes keys of any length");
-        Self { keyed }
-    }
-
-    /// The pseudonym: HMAC-SHA256 of source and id, cut to 16 bytes.
-    pub fn of(&self, source: IdSource<'_>, id: &str) -> UserKey {
-        let mut mac = self.keyed.clone();
-        match source {
-            IdSource::Buyer => mac.update(b"buyer\0"),
-            IdSource::Device => mac.update(b"device\0"),
-            IdSource::Extended(source) => {
-                mac.update(b"eid\0");
-                mac.update(source.as_bytes());
-                mac.update(b"\0");
-            }
-        }
-        mac.update(id.as_bytes());
-        let digest = mac.finalize().into_bytes();
-        UserKey::from_slice(digest.get(..16).unwrap_or_default()).expect("SHA-256 has 32 bytes")
-    }
-}
-
-impl std::fmt::Debug for Pseudonyms {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Pseudonyms(secret)")
-    }
-}
-
-/// Whether an id names anybody: limited tracking sends zeros, careless macros stay unexpanded.
-pub fn names_somebody(id: &str) -> bool {
-    let id = id.trim();
-    !id.is_empty()
-        && !id.contains("${")
-        && !id.contains("{{")
-        && !id.bytes().all(|byte| byte == b'0' || byte == b'-')
-        && id.len() <= domain::limits::FIELD_BYTES_MAX
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_doubt_forbids_the_use_of_user_data() {
-        let open = Signals::default();
-        assert!(decide(&open).user_allowed);
-        assert!(
-            decide(&Signals {
-                us_privacy: "1YNN",
-                ..open
-            })
-            .user_allowed
-        );
-        assert!(
-            decide(&Signals {
-                us_privacy: "1---",
-                ..open
-            })
-            .user_allowed
-        );
-        let refused = [
-            Signals {
-                coppa: true,
-                ..open
-            },
-            Signals { gdpr: true, ..open },
-            Signals {
-                limited: true,
-                ..open
-            },
-            Signals {
-                gpp_applies: true,
-                ..open
-            },
-            Signals {
-                us_privacy: "1YYN",
-                ..open
-            },
-            Signals {
-                us_privacy: "1Y?N",
-                ..open
-            },
-            Signals {
-                us_privacy: "garbage",
-                ..open
-            },
-        ];
-        for signals in refused {
-            assert!(!decide(&signals).user_allowed, "{signals:?}");
-        }
-    }
-
-    #[test]
-    fn pseudonyms_depend_on_secret_source_and_id() {
-        let one = Pseudonyms::new(&[1; 32]);
-        let key = one.of(IdSource::Buyer, "u");
-        assert_eq!(key, one.of(IdSource::Buyer, "u"));
-        let others = [
-            one.of(IdSource::Buyer, "v"),
-            one.of(IdSource::Device, "u"),
-            one.of(IdSource::Extended("a"), "u"),
-            Pseudonyms::new(&[2; 32]).of(IdSource::Buyer, "u"),
-        ];
-        assert!(others.iter().all(|other| *other != key));
-    }
-
-    #[test]
-    fn blank_ids_name_nobody() {
-        for id in [
-            "",
-            " ",
-            "00000000-0000-0000-0000-000000000000",
-            "${UID}",
-            &"x".repeat(999),
-        ] {
-            assert!(!names_somebody(id), "{id}");
-        }
-        assert!(names_somebody("u-1"));
-    }
-}
+mod tests;

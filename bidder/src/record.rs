@@ -36,6 +36,8 @@ pub fn bid_event(auction: &Auction<'_>, win: &Win, reference: BidRef) -> event::
             coppa: privacy.coppa,
             gdpr: privacy.gdpr,
             opted_out: privacy.opted_out,
+            profile_refused: !privacy.profile_allowed,
+            measure_refused: !privacy.measure_allowed,
         }),
     };
     event::event(id, &auction.config.region, auction.now, Kind::Bid(bid))

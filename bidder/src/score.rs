@@ -16,6 +16,7 @@ impl Scorer {
     /// Hashes what request, user and impression say.
     pub fn new(auction: &Auction<'_>, size: Option<Size>, position: u32) -> Self {
         let facts = auction.facts;
+        let profile = auction.profile.filter(|_| facts.privacy.profile_allowed);
         let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         let half = RequestHalf::new(&RequestFeatures {
             exchange: auction.exchange.0,
@@ -29,9 +30,9 @@ impl Scorer {
             size,
             position,
             segments: &facts.segments,
-            user_impressions: count(auction.profile.map_or(0, |profile| profile.impressions)),
-            user_clicks: count(auction.profile.map_or(0, |profile| profile.clicks)),
-            user_known: auction.profile.is_some(),
+            user_impressions: count(profile.map_or(0, |profile| profile.impressions)),
+            user_clicks: count(profile.map_or(0, |profile| profile.clicks)),
+            user_known: profile.is_some(),
         });
         Self { half }
     }

@@ -19,7 +19,7 @@ use crate::config::{CORE_REPORTS_MAX, Config, ConfigError};
 use crate::core::BidderCore;
 use crate::frequency::Provisional;
 use crate::money::CoreReport;
-use crate::privacy::Pseudonyms;
+use crate::pseudonym::Pseudonyms;
 use crate::snapshot::Snapshot;
 
 /// Everything from outside: time, randomness, disk and network.

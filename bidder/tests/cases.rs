@@ -13,7 +13,11 @@ use support::World;
 
 /// Exchanges that cases may name beside the generic one.
 fn config() -> Config {
-    let mut config = Config::default();
+    let mut config = Config {
+        // The vendor that the consent strings of the cases speak of.
+        tcf_vendor_id: Some(42),
+        ..Config::default()
+    };
     let mut exchange = |name: &str, exchange| config.exchanges.insert(name.to_owned(), exchange);
     exchange(
         "first",

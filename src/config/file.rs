@@ -15,6 +15,7 @@ pub(crate) struct File {
     pub region: String,
     pub console: Console,
     pub bidder: Bidder,
+    pub privacy: Privacy,
     pub pixel: Pixel,
     pub admin: Admin,
     pub log: Log,
@@ -48,6 +49,13 @@ pub(crate) struct Bidder {
     pub provisional_s: u32,
     pub refresh_ms: u64,
     pub eid_sources: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Privacy {
+    /// 0: none.
+    pub tcf_vendor_id: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -159,6 +167,7 @@ impl Default for File {
             region: "local".to_owned(),
             console: Console::default(),
             bidder: Bidder::default(),
+            privacy: Privacy::default(),
             pixel: Pixel::default(),
             admin: Admin::default(),
             log: Log::default(),

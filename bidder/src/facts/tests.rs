@@ -12,6 +12,7 @@ fn facts(json: &str, check: impl FnOnce(&RequestFacts<'_>)) {
     let reader = Reader {
         pseudonyms: &pseudonyms,
         eid_sources: &[],
+        vendor: None,
     };
     check(&read(&request, &texts, reader, Timestamp(0)));
 }

@@ -114,9 +114,12 @@ impl Ids<'_> {
 mod tests {
     use super::*;
 
+    /// A section's id and its text, if it must be found.
+    type Found = (u32, Option<&'static str>);
+
     #[test]
     fn headers_list_the_sections_that_follow() {
-        let cases: [(&str, &[(u32, Option<&str>)]); 6] = [
+        let cases: [(&str, &[Found]); 6] = [
             ("DBAA", &[(2, None)]),
             ("DBABM~eu", &[(2, Some("eu")), (6, None)]),
             ("DBACNY~eu~usp", &[(2, Some("eu")), (6, Some("usp"))]),

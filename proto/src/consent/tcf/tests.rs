@@ -148,6 +148,9 @@ impl Writer {
     }
 }
 
+/// Purpose, kind and vendors.
+type Restriction = (u8, u8, Vec<(u16, u16)>);
+
 /// What a string is made of.
 #[derive(Debug, Clone)]
 struct Made {
@@ -157,7 +160,7 @@ struct Made {
     consents: Set,
     interests: Set,
     disclosed: Set,
-    restrictions: Vec<(u8, u8, Vec<(u16, u16)>)>,
+    restrictions: Vec<Restriction>,
 }
 
 impl Made {
