@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::random::mix;
+
 macro_rules! numeric_id {
     ($(#[$doc:meta] $name:ident),+ $(,)?) => {$(
         #[$doc]
@@ -89,7 +91,8 @@ fn parse_hex(text: &[u8]) -> Option<[u8; 16]> {
 
 /// Hands out bid ids: a random prefix drawn once per core and process, then a counter.
 ///
-/// Bid ids are AEAD nonces too, so they must never repeat under one key.
+/// Bid ids are AEAD nonces too, so they must never repeat under one key. The counter stays within 32 bits, so that
+/// prefix and counter fit the 12 bytes that a nonce usually has; then another prefix follows.
 #[derive(Debug, Clone)]
 pub struct BidIds {
     prefix: u64,
@@ -104,6 +107,9 @@ impl BidIds {
 
     /// The next id, never given out before by this generator.
     pub fn next_id(&mut self) -> BidId {
+        if self.next >= u64::from(u32::MAX) {
+            *self = Self::new(mix(self.prefix));
+        }
         self.next += 1;
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&self.prefix.to_be_bytes());
@@ -155,5 +161,17 @@ mod tests {
         unique.sort();
         unique.dedup();
         assert_eq!(unique.len(), first.len());
+    }
+
+    #[test]
+    fn the_counter_stays_within_32_bits() {
+        let mut ids = BidIds {
+            prefix: 7,
+            next: u64::from(u32::MAX) - 1,
+        };
+        let (last, first) = (ids.next_id(), ids.next_id());
+        assert_eq!(last.0[8..], [0, 0, 0, 0, 255, 255, 255, 255]);
+        assert_eq!(first.0[8..], [0, 0, 0, 0, 0, 0, 0, 1]);
+        assert_ne!(last.0[..8], first.0[..8]);
     }
 }
