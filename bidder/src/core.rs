@@ -14,7 +14,7 @@ use store::profile::Profile;
 
 use crate::auction::{self, Auction, Win, Work};
 use crate::config::{ExchangeConfig, NoBidStyle};
-use crate::explain::{Explanation, Sink};
+use crate::explain::{Explained, Explanation, Sink};
 use crate::facts::{self, Reader, RequestFacts, Texts};
 use crate::metrics::Counts;
 use crate::money::{CoreReport, HoldPlace};
@@ -491,34 +491,5 @@ fn profile(shared: &Shared, facts: &mut RequestFacts<'_>) -> Option<Profile> {
             facts.user = None;
             None
         }
-    }
-}
-
-#[derive(Debug, Default)]
-struct Explained {
-    privacy: Option<crate::privacy::Verdict>,
-    currency: Option<domain::Currency>,
-    verdicts: Vec<crate::explain::Verdict>,
-}
-
-impl Explained {
-    fn take(&mut self, auction: &Auction<'_>, sink: Sink) {
-        self.privacy = Some(auction.facts.privacy);
-        self.currency = Some(auction.market.currency);
-        self.verdicts = sink.into_verdicts();
-        self.verdicts.extend(
-            auction
-                .snapshot
-                .idle
-                .iter()
-                .map(|idle| crate::explain::Verdict {
-                    imp: String::new(),
-                    line_item: idle.line_item,
-                    name: idle.name.clone(),
-                    refused: Some(domain::Reject::NotLive),
-                    detail: idle.why,
-                    numbers: crate::explain::Numbers::default(),
-                }),
-        );
     }
 }

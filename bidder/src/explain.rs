@@ -2,6 +2,7 @@
 
 use domain::{Cpm, CreativeId, Currency, LineItemId, Micros, Outcome, Reject};
 
+use crate::auction::Auction;
 use crate::privacy::Verdict as Privacy;
 
 /// One request, explained.
@@ -92,5 +93,30 @@ impl Sink {
             .into_iter()
             .map(|(_, _, verdict)| verdict)
             .collect()
+    }
+}
+
+/// What a core keeps of an auction for an explanation.
+#[derive(Debug, Default)]
+pub(crate) struct Explained {
+    pub(crate) privacy: Option<Privacy>,
+    pub(crate) currency: Option<Currency>,
+    pub(crate) verdicts: Vec<Verdict>,
+}
+
+impl Explained {
+    pub(crate) fn take(&mut self, auction: &Auction<'_>, sink: Sink) {
+        self.privacy = Some(auction.facts.privacy);
+        self.currency = Some(auction.market.currency);
+        self.verdicts = sink.into_verdicts();
+        self.verdicts
+            .extend(auction.snapshot.idle.iter().map(|idle| Verdict {
+                imp: String::new(),
+                line_item: idle.line_item,
+                name: idle.name.clone(),
+                refused: Some(Reject::NotLive),
+                detail: idle.why,
+                numbers: Numbers::default(),
+            }));
     }
 }

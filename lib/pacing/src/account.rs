@@ -14,6 +14,7 @@ use domain::limits::LEASE_MS_MAX;
 use domain::{Micros, Timestamp};
 
 use crate::hold::EXPECTED_HOLD_MARGIN;
+pub use crate::hold::HoldKey;
 use crate::watermark::{ANY_EXCHANGE, Watermarks};
 
 /// All of something, in millionths.
@@ -30,43 +31,6 @@ pub struct BudgetLimits {
     pub budget: Micros,
     /// In one UTC day.
     pub daily: Option<Micros>,
-}
-
-/// Holds are kept by exchange, hold time and the slot of time in which the bid was made. A slot lasts a second,
-/// or a 64th of the hold time where that is longer, so that an account keeps at most some hundred buckets.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HoldKey {
-    /// Whose watermark releases it.
-    pub exchange: String,
-    /// How long a notice may take, in milliseconds.
-    pub hold_ms: i64,
-    /// When the slot begins, in seconds since 1970-01-01.
-    pub second: i64,
-}
-
-impl HoldKey {
-    /// The bucket of a bid made at `bid_at`.
-    pub fn of(exchange: &str, hold_ms: i64, bid_at: Timestamp) -> Self {
-        Self {
-            exchange: exchange.to_owned(),
-            hold_ms,
-            second: Self::slot_of(hold_ms, bid_at),
-        }
-    }
-
-    /// When the slot of a bid made at `bid_at` begins, in seconds since 1970-01-01.
-    pub fn slot_of(hold_ms: i64, bid_at: Timestamp) -> i64 {
-        bid_at.0.div_euclid(1000).div_euclid(slot_s(hold_ms)) * slot_s(hold_ms)
-    }
-
-    /// Until when notices are in time: the hold time after the end of its slot.
-    fn deadline(&self) -> Timestamp {
-        Timestamp((self.second + slot_s(self.hold_ms)).saturating_mul(1000)).plus_ms(self.hold_ms)
-    }
-}
-
-fn slot_s(hold_ms: i64) -> i64 {
-    (hold_ms / 64_000).max(1)
 }
 
 /// What a bucket holds.
