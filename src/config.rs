@@ -2,10 +2,13 @@
 
 mod exchange;
 pub(crate) mod file;
+mod lists;
 mod rules;
 
 use std::path::{Path, PathBuf};
 
+use bidder::invalid_traffic::TrafficLists;
+use bidder::supply::BlockedSellers;
 use domain::{Currency, FxTable, Micros};
 use event_log::embedded::EmbeddedConfig;
 
@@ -135,7 +138,10 @@ impl Config {
         let fx = rates(&file.rates)?;
         let fee_ppm = (file.bidder.fee_percent * 1e4).round();
         rules::check(&file)?;
-        let bidder = bidder_config(&file, fx, fee_ppm as i64);
+        let bidder = bidder::Config {
+            traffic: lists::read(&file.ivt)?,
+            ..bidder_config(&file, fx, fee_ppm as i64)
+        };
         bidder
             .check()
             .map_err(|error| rule(rules::file_key(error.key), &error.value, error.rule))?;
@@ -172,7 +178,7 @@ fn rule(key: &str, value: &str, rule: &str) -> ConfigError {
 /// Sets `SECTION_KEY`, `EXCHANGE_NAME_KEY` or `KEY`; `None` when no such key can exist.
 fn set(table: &mut toml::Table, key: &str, value: &str) -> Option<()> {
     const SECTIONS: &[&str] = &[
-        "console", "bidder", "privacy", "pixel", "admin", "log", "updater",
+        "console", "bidder", "privacy", "ivt", "pixel", "admin", "log", "updater",
     ];
     let key = key.to_ascii_lowercase();
     // Numbers, booleans and lists as TOML writes them; anything else is text.
@@ -255,6 +261,11 @@ fn bidder_config(file: &File, fx: FxTable, fee_ppm: i64) -> bidder::Config {
         refresh_ms: file.bidder.refresh_ms,
         eid_sources: file.bidder.eid_sources.clone(),
         tcf_vendor_id: Some(file.privacy.tcf_vendor_id).filter(|id| *id > 0),
+        traffic: TrafficLists::default(),
+        missing_agent: lists::missing_agent(&file.ivt),
+        blocked_sellers: BlockedSellers::new(
+            file.bidder.blocked_sellers.iter().map(String::as_str),
+        ),
         exchanges: exchange::all(&file.exchange),
     }
 }

@@ -6,6 +6,8 @@ use domain::limits::REQUEST_IMPS_MAX;
 use domain::{Currency, FxTable};
 
 use crate::gate::Authorization;
+use crate::invalid_traffic::{MissingAgent, TrafficLists};
+use crate::supply::{BlockedSellers, ChainConfig};
 
 /// The exchange that is there without any configuration: `/bid/generic`.
 pub const GENERIC_EXCHANGE: &str = "generic";
@@ -60,6 +62,12 @@ pub struct Config {
     pub eid_sources: Vec<String>,
     /// Our id on the TCF's global vendor list; without one nobody under the GDPR can consent to us.
     pub tcf_vendor_id: Option<u16>,
+    /// Own lists of robots and of addresses, beside the list that is built in.
+    pub traffic: TrafficLists,
+    /// What to make of requests without a user agent.
+    pub missing_agent: MissingAgent,
+    /// Sellers that are not bought from on any exchange whose chains are looked at.
+    pub blocked_sellers: BlockedSellers,
     /// By the name in `/bid/{exchange}`.
     pub exchanges: BTreeMap<String, ExchangeConfig>,
 }
@@ -82,6 +90,9 @@ impl Default for Config {
             refresh_ms: 100,
             eid_sources: Vec::new(),
             tcf_vendor_id: None,
+            traffic: TrafficLists::default(),
+            missing_agent: MissingAgent::default(),
+            blocked_sellers: BlockedSellers::default(),
             exchanges: BTreeMap::from([(GENERIC_EXCHANGE.to_owned(), ExchangeConfig::default())]),
         }
     }
@@ -124,6 +135,8 @@ pub struct ExchangeConfig {
     pub bids_max: usize,
     /// What it must send as `Authorization`; without it the answer is 401.
     pub authorization: Option<Authorization>,
+    /// How its supply chains are judged.
+    pub chain: ChainConfig,
 }
 
 impl Default for ExchangeConfig {
@@ -142,6 +155,7 @@ impl Default for ExchangeConfig {
             qps_max: None,
             bids_max: REQUEST_IMPS_MAX,
             authorization: None,
+            chain: ChainConfig::default(),
         }
     }
 }

@@ -12,6 +12,7 @@ use proto::event::{self, BidRef};
 use proto::openrtb::{Arena, BidRequest, Format, RequestError};
 use store::profile::Profile;
 
+use crate::admission;
 use crate::auction::{self, Auction, Win, Work};
 use crate::config::{ExchangeConfig, NoBidStyle};
 use crate::explain::{Explained, Explanation, Sink};
@@ -22,7 +23,7 @@ use crate::outbox::{Content, Outbox};
 use crate::price::answer_currency;
 use crate::record::{self, Subject};
 use crate::respond::{self, Written};
-use crate::rules::{Market, allows_seat};
+use crate::rules::Market;
 use crate::shared::Shared;
 use crate::snapshot::{Ad, Snapshot};
 
@@ -208,15 +209,9 @@ impl BidderCore {
     ) -> Result<(), NoBid> {
         let shared = Arc::clone(&self.shared);
         let now = shared.clock.now();
-        let deadline_us = deadline_us(&shared, (call, exchange), request)?;
+        let deadline_us = admission::deadline_us(&shared, (call, exchange), request)?;
         let snapshot = self.adopt_snapshot(now)?;
-        if facts::is_declared_bot(request.device.ua.unwrap_or_default()) {
-            return Err(NoBid::Fraud);
-        }
-        let seat = exchange.seat.as_ref().unwrap_or(&shared.config.seat);
-        if !allows_seat(request.wseat, request.bseat, seat) {
-            return Err(NoBid::NotForUs);
-        }
+        let seat = admission::check(&shared, exchange, request)?;
         let currency = currency(&shared, request, &snapshot).ok_or(NoBid::NotForUs)?;
         let mut texts = std::mem::take(&mut self.texts);
         texts.fill(request);
@@ -444,31 +439,6 @@ impl std::fmt::Debug for BidderCore {
 
 fn refused(why: NoBid, reply: Reply) -> (Outcome, Reply) {
     (Outcome::NoBid(why), reply)
-}
-
-/// When the answer must be ready, on the steady clock.
-fn deadline_us(
-    shared: &Shared,
-    (call, exchange): (&Call<'_>, &ExchangeConfig),
-    request: &BidRequest<'_>,
-) -> Result<u64, NoBid> {
-    let config = &shared.config;
-    let most_ms = exchange.deadline_ms.unwrap_or(config.deadline_ms);
-    let margin_ms = exchange
-        .network_margin_ms
-        .unwrap_or(config.network_margin_ms);
-    let tmax = request
-        .tmax_ms
-        .filter(|tmax| *tmax > 0)
-        .map_or(most_ms, i64::from);
-    let ours_ms = tmax.min(most_ms) - margin_ms;
-    let ours_us = u64::try_from(ours_ms).unwrap_or(0) * 1000;
-    let least_us = u64::try_from(config.decide_ms_min).unwrap_or(0) * 1000;
-    let gone_us = shared.clock.monotonic_us().saturating_sub(call.arrived_us);
-    if ours_us < gone_us.saturating_add(least_us) {
-        return Err(NoBid::NoTime);
-    }
-    Ok(call.arrived_us + ours_us)
 }
 
 fn currency(

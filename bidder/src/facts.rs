@@ -360,38 +360,5 @@ fn os_of_agent(ua: &str) -> Option<Os> {
         .map(|(_, os)| os)
 }
 
-/// Whether the agent says itself that nobody is watching.
-pub fn is_declared_bot(ua: &str) -> bool {
-    let words = ["bot", "crawler", "spider", "headlesschrome"];
-    // A phone maker's name ends like the word.
-    contains_any(ua, &words) && !contains_any(ua, &["cubot"])
-}
-
-/// Whether one of the words, in lower case, is in the text in any case; in one pass and without a copy.
-fn contains_any(text: &str, words: &[&str]) -> bool {
-    let starts_here = |rest: &[u8], word: &str| {
-        let part = rest.get(..word.len());
-        part.is_some_and(|part| part.eq_ignore_ascii_case(word.as_bytes()))
-    };
-    let firsts = words.iter().filter_map(|word| word.bytes().next());
-    let is_first = firsts.fold([false; 256], |mut set, byte| {
-        for byte in [byte, byte.to_ascii_uppercase()] {
-            if let Some(place) = set.get_mut(usize::from(byte)) {
-                *place = true;
-            }
-        }
-        set
-    });
-    let bytes = text.as_bytes();
-    let begins = bytes
-        .iter()
-        .enumerate()
-        .filter(|(_, byte)| is_first.get(usize::from(**byte)) == Some(&true));
-    begins.into_iter().any(|(at, _)| {
-        let rest = bytes.get(at..).unwrap_or_default();
-        words.iter().any(|word| starts_here(rest, word))
-    })
-}
-
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 //! keeps campaigns, model and leases current; neither starts a thread or opens a socket, so that a simulation
 //! can drive them. [`server`] does both for real.
 
+mod admission;
 pub mod auction;
 pub mod background;
 pub mod candidate;
@@ -14,6 +15,7 @@ pub mod facts;
 pub mod frequency;
 pub mod gate;
 pub mod http;
+pub mod invalid_traffic;
 mod leases;
 pub mod metrics;
 pub mod money;
@@ -29,6 +31,7 @@ pub mod score;
 pub mod server;
 mod shared;
 pub mod snapshot;
+pub mod supply;
 pub mod tally;
 pub mod targeting;
 

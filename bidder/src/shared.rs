@@ -18,6 +18,7 @@ use crate::background::Background;
 use crate::config::{CORE_REPORTS_MAX, Config, ConfigError};
 use crate::core::BidderCore;
 use crate::frequency::Provisional;
+use crate::invalid_traffic::InvalidTraffic;
 use crate::money::CoreReport;
 use crate::pseudonym::Pseudonyms;
 use crate::snapshot::Snapshot;
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     pub(crate) profiles: Arc<dyn ProfileSource>,
     pub(crate) keys: TokenKeys,
     pub(crate) pseudonyms: Pseudonyms,
+    pub(crate) traffic: InvalidTraffic,
     pub(crate) recent: Provisional,
     pub(crate) snapshot: ArcSwapOption<Snapshot>,
     pub(crate) budgets_loaded: AtomicBool,
@@ -84,6 +86,7 @@ impl Bidder {
             profiles: seams.profiles,
             keys: seams.keys,
             pseudonyms: Pseudonyms::new(&seams.user_secret),
+            traffic: InvalidTraffic::new(&config.traffic, config.missing_agent)?,
             recent: Provisional::new(config.provisional_s),
             snapshot: ArcSwapOption::empty(),
             budgets_loaded: AtomicBool::new(false),

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use bidder::config::{ExchangeConfig, NoBidStyle, Pays};
+use bidder::supply::{BlockedSellers, ChainConfig, ChainRule};
 use bidder::{Config, Explanation, Reply};
 use serde_json::Value;
 use support::World;
@@ -16,8 +17,10 @@ fn config() -> Config {
     let mut config = Config {
         // The vendor that the consent strings of the cases speak of.
         tcf_vendor_id: Some(42),
+        blocked_sellers: BlockedSellers::new(["blocked.example"]),
         ..Config::default()
     };
+    config.traffic.add_ranges("198.51.100.0/24").unwrap();
     let mut exchange = |name: &str, exchange| config.exchanges.insert(name.to_owned(), exchange);
     exchange(
         "first",
@@ -30,6 +33,17 @@ fn config() -> Config {
         "seated",
         ExchangeConfig {
             seat: Some("77".into()),
+            ..ExchangeConfig::default()
+        },
+    );
+    exchange(
+        "chained",
+        ExchangeConfig {
+            chain: ChainConfig {
+                rule: ChainRule::RequireComplete,
+                domain: "chained.example".into(),
+                publisher_is_seller: true,
+            },
             ..ExchangeConfig::default()
         },
     );

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bidder::config::{BillingSignal, ExchangeConfig, HoldTimes, NoBidStyle, Notices, Pays};
 use bidder::gate::Authorization;
+use bidder::supply::{ChainConfig, ChainRule};
 use pixel::PriceKeys;
 use proto::price::{SealedPriceKeys, parse_key};
 
@@ -90,7 +91,7 @@ fn hold_rules(exchange: &Exchange) -> [Rule; 4] {
     })
 }
 
-fn text_rules(exchange: &Exchange) -> [Rule; 5] {
+fn text_rules(exchange: &Exchange) -> [Rule; 6] {
     let bills_by_nurl = exchange.billing == file::Billing::Nurl;
     let (encryption, integrity) = (
         &exchange.price_encryption_key,
@@ -116,6 +117,12 @@ fn text_rules(exchange: &Exchange) -> [Rule; 5] {
             hidden(&exchange.authorization),
             is_header_value(&exchange.authorization),
             "must be printable ASCII without spaces around it, at most 4096 characters",
+        ),
+        (
+            "domain",
+            format!("{:?}", exchange.domain),
+            is_domain(&exchange.domain),
+            "must be a bare domain such as ssp.example, or empty",
         ),
     ]
 }
@@ -162,6 +169,11 @@ fn is_header_value(text: &str) -> bool {
     text.len() <= 4096 && text.bytes().all(printable) && text.trim() == text
 }
 
+fn is_domain(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+    text.len() <= 253 && text.bytes().all(plain)
+}
+
 /// What the bidder takes of every section; `generic` is there without being named.
 pub(super) fn all(files: &BTreeMap<String, Exchange>) -> BTreeMap<String, ExchangeConfig> {
     let mut exchanges = bidder::Config::default().exchanges;
@@ -204,6 +216,16 @@ fn one(file: &Exchange) -> ExchangeConfig {
         bids_max: file.bids_max,
         authorization: (!file.authorization.is_empty())
             .then(|| Authorization::new(&file.authorization)),
+        chain: ChainConfig {
+            rule: match file.schain {
+                file::Chain::Ignore => ChainRule::Ignore,
+                file::Chain::Check => ChainRule::Check,
+                file::Chain::Require => ChainRule::Require,
+                file::Chain::RequireComplete => ChainRule::RequireComplete,
+            },
+            domain: file.domain.clone(),
+            publisher_is_seller: file.schain_publisher,
+        },
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) struct File {
     pub console: Console,
     pub bidder: Bidder,
     pub privacy: Privacy,
+    pub ivt: Ivt,
     pub pixel: Pixel,
     pub admin: Admin,
     pub log: Log,
@@ -49,6 +50,7 @@ pub(crate) struct Bidder {
     pub provisional_s: u32,
     pub refresh_ms: u64,
     pub eid_sources: Vec<String>,
+    pub blocked_sellers: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -56,6 +58,34 @@ pub(crate) struct Bidder {
 pub(crate) struct Privacy {
     /// 0: none.
     pub tcf_vendor_id: u16,
+}
+
+/// General invalid traffic.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Ivt {
+    /// Empty: the built-in list alone.
+    pub user_agents_file: PathBuf,
+    /// Empty: no address is refused.
+    pub ip_ranges_file: PathBuf,
+    pub missing_user_agent: MissingAgent,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum MissingAgent {
+    Refuse,
+    Accept,
+}
+
+impl Default for Ivt {
+    fn default() -> Self {
+        Self {
+            user_agents_file: PathBuf::new(),
+            ip_ranges_file: PathBuf::new(),
+            missing_user_agent: MissingAgent::Refuse,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -125,6 +155,10 @@ pub(crate) struct Exchange {
     pub bids_max: usize,
     /// Empty: none is asked for.
     pub authorization: String,
+    pub schain: Chain,
+    /// Empty: the last seller may have any name.
+    pub domain: String,
+    pub schain_publisher: bool,
     pub hold_web_s: u32,
     pub hold_app_s: u32,
     pub hold_native_s: u32,
@@ -155,6 +189,15 @@ pub(crate) enum Billing {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+pub(crate) enum Chain {
+    Ignore,
+    Check,
+    Require,
+    RequireComplete,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Prices {
     Plain,
     Sealed,
@@ -168,6 +211,7 @@ impl Default for File {
             console: Console::default(),
             bidder: Bidder::default(),
             privacy: Privacy::default(),
+            ivt: Ivt::default(),
             pixel: Pixel::default(),
             admin: Admin::default(),
             log: Log::default(),
@@ -205,6 +249,7 @@ impl Default for Bidder {
             provisional_s: defaults.provisional_s,
             refresh_ms: defaults.refresh_ms,
             eid_sources: defaults.eid_sources,
+            blocked_sellers: Vec::new(),
         }
     }
 }
@@ -291,6 +336,9 @@ impl Default for Exchange {
             qps_max: 0,
             bids_max: 64,
             authorization: String::new(),
+            schain: Chain::Check,
+            domain: String::new(),
+            schain_publisher: false,
             hold_web_s: 60,
             hold_app_s: 300,
             hold_native_s: 600,

@@ -120,12 +120,3 @@ fn users_are_resolved_in_order_and_only_if_allowed() {
         assert_eq!(key(user), None, "{user}");
     }
 }
-
-#[test]
-fn declared_bots_are_known() {
-    assert!(is_declared_bot("Mozilla/5.0 (compatible; Googlebot/2.1)"));
-    assert!(!is_declared_bot(
-        "Mozilla/5.0 (Linux; Android 9; CUBOT X19) Mobile"
-    ));
-    assert!(!is_declared_bot(""));
-}

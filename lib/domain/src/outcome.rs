@@ -45,8 +45,16 @@ closed_list! {
         Overload => "overload",
         /// `tmax` leaves no time for an answer.
         NoTime => "no_time",
-        /// A declared crawler, or no user agent at all.
-        Fraud => "fraud",
+        /// A robot that says so in its user agent.
+        Crawler => "crawler",
+        /// No user agent, or only slots that nobody can see.
+        NonHuman => "non_human",
+        /// An address of a data centre, or one that is known to be bad.
+        DataCentre => "data_centre",
+        /// The supply chain is missing where it is required, incomplete, or makes no sense.
+        SupplyChain => "supply_chain",
+        /// A seller in the supply chain is blocked.
+        BlockedSeller => "blocked_seller",
         /// Nobody may buy: our seat is not allowed, or the currency is none we can bid in.
         NotForUs => "not_for_us",
         /// No line item is targeted at it.
@@ -105,7 +113,11 @@ impl NoBid {
             Self::Malformed | Self::Invalid => 2,
             Self::NotReady | Self::Overload => 1,
             Self::NoTime => 15,
-            Self::Fraud => 4,
+            Self::Crawler => 3,
+            Self::NonHuman => 4,
+            Self::DataCentre => 5,
+            Self::SupplyChain => 16,
+            Self::BlockedSeller => 17,
             Self::NotForUs | Self::NoCandidate | Self::AllRefused => 0,
         }
     }

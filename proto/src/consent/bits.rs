@@ -23,9 +23,15 @@ impl<'a> Bits<'a> {
 
     /// The next `count` bits, at most 32, as a number.
     pub(super) fn take(&mut self, count: usize) -> Option<u32> {
-        let mut number = 0;
-        for _ in 0..count {
-            number = number << 1 | u32::from(self.flag()?);
+        let (mut number, mut left) = (0, count);
+        while left > 0 {
+            let six = u32::from(value(*self.characters.get(self.at / 6)?)?);
+            let there = 6 - self.at % 6;
+            let taken = there.min(left);
+            let part = six >> (there - taken) & ((1 << taken) - 1);
+            number = number << taken | part;
+            self.at += taken;
+            left -= taken;
         }
         Some(number)
     }
