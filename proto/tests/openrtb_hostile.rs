@@ -236,8 +236,12 @@ proptest! {
         let utf8 = std::str::from_utf8(&body).map(str::to_owned);
         let mut arena = Arena::new();
         let read = parse(&mut body, &mut arena);
-        let malformed = matches!(read, Err(RequestError::Malformed { .. }));
-        prop_assert!(!(is_json && malformed), "{utf8:?} is JSON: {read:?}");
+        let taken_for_json = match read {
+            Err(RequestError::TooDeep) => is_json,
+            Err(RequestError::Malformed { .. }) => false,
+            _ => true,
+        };
+        prop_assert_eq!(taken_for_json, is_json, "{:?}: {:?}", utf8, read);
         if let Ok(request) = read {
             prop_assert!(utf8.is_ok());
             prop_assert!(!request.id.is_empty() && !request.imps.is_empty());
@@ -266,6 +270,25 @@ proptest! {
             matches!(error, None | Some(RequestError::Invalid { .. })),
             "{error:?}: {request}"
         );
+    }
+
+    #[test]
+    fn texts_are_read_as_they_were_meant(text: String, other: String, escaped: bool) {
+        prop_assume!(!text.is_empty());
+        let written = |text: &str| match escaped {
+            true => text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect(),
+            false => {
+                let quoted = serde_json::to_string(text).unwrap();
+                let bare = quoted.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+                bare.unwrap().to_owned()
+            }
+        };
+        let (site, id, page) = (written("site"), written(&text), written(&other));
+        let body = format!(r#"{{"id":"{id}","imp":[{{"id":"1"}}],"{site}":{{"page":"{page}"}}}}"#);
+        let (mut body, mut arena) = (body.into_bytes(), Arena::new());
+        let request = parse(&mut body, &mut arena).unwrap();
+        prop_assert_eq!(request.id, text);
+        prop_assert_eq!(request.site.unwrap().page.unwrap_or_default(), other);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::json::Scratch;
 const LIST_START: usize = 4;
 /// Most bytes kept for the next request: an ordinary one takes under 10 KB, a hostile one of the largest body
 /// some tens of times the body.
-const KEPT_BYTES_MAX: usize = 256 << 10;
+const KEPT_BYTES_MAX: usize = 1 << 20;
 /// Largest body, in bytes, whose scratch space is kept for the next request.
 const KEPT_BODY_BYTES_MAX: usize = 64 << 10;
 

@@ -10,6 +10,9 @@ use super::{Amount, BannerSlot, DurationFloor, Floor, MediaSlot, NativeSlot, Tex
 /// times this still fits money.
 const MULTIPLIER_MAX: f64 = 1e6;
 
+/// Most deals read of one slot; real ones carry under 100, and a buyer looks at fewer.
+pub(super) const DEALS_MAX: usize = 512;
+
 /// An offered slot.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Imp<'a> {
@@ -155,7 +158,7 @@ impl<'a> Pmp<'a> {
             match key {
                 "private_auction" => pmp.private_auction = value.privacy_flag().unwrap_or(false),
                 "deals" => {
-                    let deals = value.items().filter_map(Deal::read);
+                    let deals = value.items().filter_map(Deal::read).take(DEALS_MAX);
                     pmp.deals = value.arena().list(deals);
                 }
                 _ => {}

@@ -1,30 +1,21 @@
 //! A cursor over parsed JSON whose readers accept what real exchanges send.
 
-use domain::limits::{REQUEST_BODY_BYTES_MAX, REQUEST_DEPTH_MAX};
-use simd_json::{Buffers, Node, StaticNode, Tape};
+mod scan;
+
+use domain::limits::REQUEST_BODY_BYTES_MAX;
 
 use super::request::RequestError;
 use super::{Arena, Text};
+use scan::{Kind, Node};
 
 /// Integers beyond it are no longer exact in a float: 2^53.
 const EXACT_FLOAT_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// What the parser writes to, reused from body to body.
-pub(super) struct Scratch {
-    buffers: Buffers,
-    tape: Tape<'static>,
-}
+/// What a scan finds, in space that is reused from body to body.
+#[derive(Default)]
+pub(super) struct Scratch(Vec<Node>);
 
-impl Default for Scratch {
-    fn default() -> Self {
-        Self {
-            buffers: Buffers::new(2 << 10),
-            tape: Tape(Vec::new()),
-        }
-    }
-}
-
-/// Parses `body` after checking its size and depth, and hands its root to `read`.
+/// Parses `body` after checking its size, and hands its root to `read`.
 pub(super) fn with_root<'a, T>(
     arena: &'a Arena,
     body: &'a mut [u8],
@@ -33,168 +24,200 @@ pub(super) fn with_root<'a, T>(
     if body.len() > REQUEST_BODY_BYTES_MAX {
         return Err(RequestError::TooLarge { bytes: body.len() });
     }
-    if nests_too_deep(body) {
-        return Err(RequestError::TooDeep);
-    }
     let bytes = body.len();
-    let Scratch { mut buffers, tape } = arena.take_scratch();
-    let mut tape = tape.reset();
-    let filled = simd_json::fill_tape(body, &mut buffers, &mut tape);
-    let result = match filled {
-        Ok(()) => read(Json {
-            nodes: &tape.0,
-            arena,
-        }),
-        Err(error) => Err(RequestError::Malformed {
-            at_byte: error.index(),
-        }),
-    };
-    let tape = tape.reset();
-    arena.keep_scratch(Scratch { buffers, tape }, bytes);
+    let mut scratch = arena.take_scratch();
+    let result = scan::scan(body, &mut scratch.0)
+        .and_then(|()| utf8(body))
+        .and_then(|text| {
+            let source = Source { text, arena };
+            read(Json {
+                nodes: &scratch.0,
+                source: &source,
+            })
+        });
+    arena.keep_scratch(scratch, bytes);
     result
 }
 
-/// Whether brackets outside strings nest deeper than the limit. A request with few brackets in all,
-/// which is nearly every one, is done after one plain count.
-fn nests_too_deep(body: &[u8]) -> bool {
-    let opening = body.iter().filter(|b| matches!(b, b'[' | b'{')).count();
-    opening > REQUEST_DEPTH_MAX && depth_exceeded(body)
+fn utf8(body: &[u8]) -> Result<&str, RequestError> {
+    str::from_utf8(body).map_err(|error| RequestError::Malformed {
+        at_byte: error.valid_up_to(),
+    })
 }
 
-fn depth_exceeded(body: &[u8]) -> bool {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for byte in body {
-        if in_string {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_string = false,
-                _ => {}
-            }
-            continue;
-        }
-        match byte {
-            b'"' => in_string = true,
-            b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > REQUEST_DEPTH_MAX {
-            return true;
-        }
-    }
-    false
+/// Where values are read from, and where lists go.
+struct Source<'a> {
+    text: &'a str,
+    arena: &'a Arena,
 }
 
 /// One value with all that is inside it.
 #[derive(Clone, Copy)]
 pub(super) struct Json<'t, 'a> {
-    nodes: &'t [Node<'a>],
-    arena: &'a Arena,
+    nodes: &'t [Node],
+    source: &'t Source<'a>,
+}
+
+impl<'a> Source<'a> {
+    #[inline]
+    fn piece(&self, start: u32, bytes: u32) -> Option<&'a str> {
+        let start = start as usize;
+        self.text.get(start..start + bytes as usize)
+    }
+}
+
+/// A number as it is written: whole where it is written without point and exponent and is not too large.
+enum Numeral {
+    Signed(i64),
+    Unsigned(u64),
+    Float(f64),
 }
 
 impl<'t, 'a> Json<'t, 'a> {
     /// Where lists go.
+    #[inline]
     pub(super) fn arena(self) -> &'a Arena {
-        self.arena
+        self.source.arena
     }
 
     /// The pairs of an object; `None` for anything else.
+    #[inline]
     pub(super) fn object(self) -> Option<Fields<'t, 'a>> {
         match self.nodes {
-            [Node::Object { .. }, inside @ ..] => Some(Fields(self.with(inside))),
+            [own, inside @ ..] if own.kind == Kind::Object => Some(Fields(self.with(inside))),
             _ => None,
         }
     }
 
     /// The values of an array; nothing for anything else.
+    #[inline]
     pub(super) fn items(self) -> Items<'t, 'a> {
         match self.nodes {
-            [Node::Array { .. }, inside @ ..] => Items(self.with(inside)),
+            [own, inside @ ..] if own.kind == Kind::Array => Items(self.with(inside)),
             _ => Items(self.with(&[])),
         }
     }
 
-    fn with(self, nodes: &'t [Node<'a>]) -> Self {
+    #[inline]
+    fn with(self, nodes: &'t [Node]) -> Self {
         Self { nodes, ..self }
     }
 
     /// The value of `key` in an object.
+    #[inline]
     pub(super) fn get(self, key: &str) -> Option<Self> {
         self.object()?
             .find(|(name, _)| *name == key)
             .map(|(_, value)| value)
     }
 
-    pub(super) fn is_null(self) -> bool {
-        matches!(self.nodes, [Node::Static(StaticNode::Null)])
+    #[inline]
+    fn kind(self) -> Option<Kind> {
+        self.nodes.first().map(|own| own.kind)
     }
 
+    #[inline]
+    pub(super) fn is_null(self) -> bool {
+        self.kind() == Some(Kind::Null)
+    }
+
+    #[inline]
     pub(super) fn is_array(self) -> bool {
-        matches!(self.nodes, [Node::Array { .. }, ..])
+        self.kind() == Some(Kind::Array)
     }
 
     /// A string as it is, also an empty one.
+    #[inline]
     pub(super) fn string(self) -> Option<&'a str> {
-        match self.nodes {
-            [Node::String(text)] => Some(text),
-            _ => None,
-        }
+        let own = self.nodes.first().filter(|own| own.kind == Kind::Text)?;
+        self.source.piece(own.start, own.extent)
     }
 
     /// A string that is not empty, or a whole number as its digits.
+    #[inline]
     pub(super) fn text(self) -> Option<Text<'a>> {
-        match self.nodes {
-            [Node::String(text)] => (!text.is_empty()).then_some(*text),
-            [Node::Static(StaticNode::I64(number))] => Some(self.arena.written(number)),
-            [Node::Static(StaticNode::U64(number))] => Some(self.arena.written(number)),
-            [Node::Static(StaticNode::F64(number))] => {
-                (number.abs() < EXACT_FLOAT_MAX).then(|| self.arena.written(number))
+        if let Some(text) = self.string() {
+            return (!text.is_empty()).then_some(text);
+        }
+        let arena = self.source.arena;
+        match self.numeral()? {
+            Numeral::Signed(number) => Some(arena.written(number)),
+            Numeral::Unsigned(number) => Some(arena.written(number)),
+            Numeral::Float(number) => {
+                (number.abs() < EXACT_FLOAT_MAX).then(|| arena.written(number))
             }
-            _ => None,
         }
     }
 
+    #[inline]
+    fn numeral(self) -> Option<Numeral> {
+        let own = self.nodes.first()?;
+        if own.kind == Kind::Natural {
+            return Some(Numeral::Signed(i64::from(own.extent)));
+        }
+        if own.kind != Kind::Number {
+            return None;
+        }
+        let text = self.source.piece(own.start, own.extent)?;
+        let signed = text.parse().map(Numeral::Signed);
+        let whole = signed.or_else(|_| text.parse().map(Numeral::Unsigned));
+        let any = whole.or_else(|_| text.parse().map(Numeral::Float));
+        any.ok()
+    }
+
     /// A finite number, also out of a string.
+    #[inline]
     pub(super) fn number(self) -> Option<f64> {
-        let number = match self.nodes {
-            [Node::Static(StaticNode::I64(number))] => *number as f64,
-            [Node::Static(StaticNode::U64(number))] => *number as f64,
-            [Node::Static(StaticNode::F64(number))] => *number,
-            [Node::String(text)] => return text_number(text),
-            _ => return None,
-        };
-        number.is_finite().then_some(number)
+        if let Some(text) = self.string() {
+            return text_number(text);
+        }
+        match self.numeral()? {
+            Numeral::Signed(number) => Some(number as f64),
+            Numeral::Unsigned(number) => Some(number as f64),
+            Numeral::Float(number) => Some(number),
+        }
     }
 
     /// A whole number; a fraction is cut off. Also out of a string.
+    #[inline]
     pub(super) fn int(self) -> Option<i64> {
-        match self.nodes {
-            [Node::Static(StaticNode::I64(number))] => Some(*number),
-            [Node::Static(StaticNode::U64(number))] => i64::try_from(*number).ok(),
-            _ => self.number().and_then(whole),
+        if let Some(text) = self.string() {
+            return text_number(text).and_then(whole);
+        }
+        match self.numeral()? {
+            Numeral::Signed(number) => Some(number),
+            Numeral::Unsigned(number) => i64::try_from(number).ok(),
+            Numeral::Float(number) => whole(number),
         }
     }
 
     /// A whole number that is not negative.
+    #[inline]
     pub(super) fn u32(self) -> Option<u32> {
-        self.int().and_then(|number| u32::try_from(number).ok())
+        match self.nodes {
+            [own] if own.kind == Kind::Natural => Some(own.extent),
+            _ => self.int().and_then(|number| u32::try_from(number).ok()),
+        }
     }
 
+    #[inline]
     pub(super) fn i32(self) -> Option<i32> {
         self.int().and_then(|number| i32::try_from(number).ok())
     }
 
     /// 0 / 1, true / false, or those as a string.
+    #[inline]
     pub(super) fn flag(self) -> Option<bool> {
-        match self.nodes {
-            [Node::Static(StaticNode::Bool(flag))] => Some(*flag),
-            [Node::String(text)] => text_flag(text),
+        match self.kind()? {
+            Kind::True => Some(true),
+            Kind::False => Some(false),
+            Kind::Text => self.string().and_then(text_flag),
             _ => self.number().map(|number| number != 0.0),
         }
     }
 
     /// A flag that protects somebody: set when it is there and cannot be read.
+    #[inline]
     pub(super) fn privacy_flag(self) -> Option<bool> {
         if self.is_null() || self.string() == Some("") {
             return None;
@@ -203,27 +226,29 @@ impl<'t, 'a> Json<'t, 'a> {
     }
 
     /// An array of texts, one text, or several with commas between; what is not text is left out.
+    #[inline]
     pub(super) fn texts(self) -> &'a [Text<'a>] {
         if self.is_array() {
-            return self.arena.list(self.items().filter_map(Json::text));
+            return self.source.arena.list(self.items().filter_map(Json::text));
         }
         match self.string() {
-            Some(list) => self.arena.list(split_texts(list)),
-            None => self.arena.list(self.text()),
+            Some(list) => self.source.arena.list(split_texts(list)),
+            None => self.source.arena.list(self.text()),
         }
     }
 
     /// An array of whole numbers, one number, or several in a string with commas between.
+    #[inline]
     pub(super) fn u32s(self) -> &'a [u32] {
         if self.is_array() {
-            return self.arena.list(self.items().filter_map(Json::u32));
+            return self.source.arena.list(self.items().filter_map(Json::u32));
         }
         match self.string() {
             Some(list) => {
                 let numbers = list.split(',').map(|number| number.trim().parse());
-                self.arena.list(numbers.filter_map(Result::ok))
+                self.source.arena.list(numbers.filter_map(Result::ok))
             }
-            None => self.arena.list(self.u32()),
+            None => self.source.arena.list(self.u32()),
         }
     }
 }
@@ -259,10 +284,10 @@ pub(super) struct Fields<'t, 'a>(Json<'t, 'a>);
 impl<'t, 'a> Iterator for Fields<'t, 'a> {
     type Item = (&'a str, Json<'t, 'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let (Node::String(key), rest) = self.0.nodes.split_first()? else {
-            return None;
-        };
+        let (key, rest) = self.0.nodes.split_first()?;
+        let key = self.0.source.piece(key.start, key.extent)?;
         let (value, rest) = first_value(rest)?;
         self.0.nodes = rest;
         Some((key, self.0.with(value)))
@@ -276,6 +301,7 @@ pub(super) struct Items<'t, 'a>(Json<'t, 'a>);
 impl<'t, 'a> Iterator for Items<'t, 'a> {
     type Item = Json<'t, 'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let (value, rest) = first_value(self.0.nodes)?;
         self.0.nodes = rest;
@@ -284,10 +310,12 @@ impl<'t, 'a> Iterator for Items<'t, 'a> {
 }
 
 /// The nodes of the first value, and those after it.
-fn first_value<'t, 'a>(nodes: &'t [Node<'a>]) -> Option<(&'t [Node<'a>], &'t [Node<'a>])> {
-    let inside = match nodes.first()? {
-        Node::Object { count, .. } | Node::Array { count, .. } => *count,
-        Node::String(_) | Node::Static(_) => 0,
+#[inline]
+fn first_value(nodes: &[Node]) -> Option<(&[Node], &[Node])> {
+    let own = nodes.first()?;
+    let inside = match own.kind {
+        Kind::Object | Kind::Array => own.extent as usize,
+        _ => 0,
     };
     nodes.split_at_checked(inside + 1)
 }

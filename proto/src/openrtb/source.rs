@@ -3,6 +3,9 @@
 use super::Text;
 use super::json::Json;
 
+/// Most sellers kept of a chain; real ones are under 10.
+pub(super) const NODES_MAX: usize = 128;
+
 /// The chain of sellers, from the owner of the inventory to the sender of the request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SupplyChain<'a> {
@@ -47,7 +50,8 @@ impl<'a> SupplyChain<'a> {
                 "complete" => chain.complete = value.flag().unwrap_or(false),
                 "ver" => chain.ver = value.text(),
                 "nodes" => {
-                    let nodes = value.items().filter_map(SupplyChainNode::read);
+                    let nodes = value.items().take(NODES_MAX);
+                    let nodes = nodes.filter_map(SupplyChainNode::read);
                     chain.nodes = value.arena().list(nodes);
                 }
                 _ => {}

@@ -8,6 +8,9 @@ use super::{Arena, Geo, Signal, Text};
 /// carry under 30.
 const EIDS_MAX: usize = 64;
 
+/// Most data providers read of one user; real requests carry under 20.
+pub(super) const DATA_MAX: usize = 256;
+
 /// Who sees the ad, as far as the exchange says.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct User<'a> {
@@ -76,7 +79,8 @@ impl<'a> User<'a> {
                 }
                 "geo" => self.geo = Geo::read(value),
                 "data" => {
-                    let data = value.items().filter_map(UserData::read);
+                    let data = value.items().take(DATA_MAX);
+                    let data = data.filter_map(UserData::read);
                     self.data = value.arena().list(data);
                 }
                 "ext" => value

@@ -4,6 +4,8 @@ use super::read::{natural, stated, text, texts};
 use super::wire;
 use crate::openrtb::inventory::LABELS_MAX;
 use crate::openrtb::json::{split_texts, text_flag};
+use crate::openrtb::source::NODES_MAX;
+use crate::openrtb::user::DATA_MAX;
 use crate::openrtb::{
     App, Arena, ClientHints, Device, Dooh, Eid, Geo, Publisher, Regs, Signal, Site, SupplyChain,
     SupplyChainNode, Text, Uid, User, UserData,
@@ -131,7 +133,7 @@ impl<'a> Geo<'a> {
 impl<'a> User<'a> {
     pub(super) fn from_wire(arena: &'a Arena, message: &'a wire::User) -> Self {
         let words = split_texts(message.keywords.as_deref().unwrap_or_default());
-        let data = message.data.iter();
+        let data = message.data.iter().take(DATA_MAX);
         let mut user = Self {
             id: text(&message.id),
             buyeruid: text(&message.buyeruid),
@@ -213,7 +215,8 @@ impl<'a> Regs<'a> {
 
 impl<'a> SupplyChain<'a> {
     pub(super) fn from_wire(arena: &'a Arena, message: &'a wire::SupplyChain) -> Self {
-        let nodes = message.nodes.iter().map(|node| SupplyChainNode {
+        let nodes = message.nodes.iter().take(NODES_MAX);
+        let nodes = nodes.map(|node| SupplyChainNode {
             asi: text(&node.asi),
             sid: text(&node.sid),
             hp: node.hp,

@@ -5,7 +5,7 @@ use domain::money::Currency;
 
 use super::wire;
 use crate::openrtb::floor::FloorFields;
-use crate::openrtb::imp::sane_multiplier;
+use crate::openrtb::imp::{DEALS_MAX, sane_multiplier};
 use crate::openrtb::json::whole;
 use crate::openrtb::{
     Amount, App, Arena, BannerSlot, BidRequest, Deal, Device, Dooh, DurationFloor, Imp, MediaSlot,
@@ -110,7 +110,7 @@ fn multiplier(qty: Option<&wire::Qty>) -> Option<f64> {
 
 impl<'a> Pmp<'a> {
     fn from_wire(arena: &'a Arena, message: &'a wire::Pmp) -> Self {
-        let deals = message.deals.iter();
+        let deals = message.deals.iter().take(DEALS_MAX);
         Self {
             private_auction: message.private_auction.unwrap_or(false),
             deals: arena.list(deals.filter_map(|deal| Deal::from_wire(arena, deal))),
