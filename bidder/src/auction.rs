@@ -8,13 +8,15 @@ use proto::openrtb::{BidRequest, Imp};
 use store::profile::Profile;
 
 use crate::candidate::{Candidate, Slot, consider};
+use crate::choose::{choose, keep_best};
 use crate::config::Config;
 use crate::explain::{Numbers, Sink, Verdict};
 use crate::facts::RequestFacts;
 use crate::frequency::Provisional;
 use crate::money::Hold;
+use crate::pod::Piece;
 use crate::rules::{Market, Offer};
-use crate::snapshot::{Item, Snapshot};
+use crate::snapshot::{Ad, Item, Snapshot};
 use crate::tally::Tally;
 use crate::targeting::{self, Bits, Scratch};
 
@@ -64,7 +66,8 @@ pub struct Work {
     narrowed: Bits,
     scratch: Scratch,
     pub(crate) offers: Vec<Offer>,
-    candidates: Vec<Candidate>,
+    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) pieces: Vec<(usize, Piece)>,
 }
 
 impl Work {
@@ -78,6 +81,7 @@ impl Work {
             scratch: Scratch::default(),
             offers: Vec::new(),
             candidates: Vec::new(),
+            pieces: Vec::new(),
         }
     }
 }
@@ -97,6 +101,14 @@ pub struct Win {
     pub quantity: i64,
 }
 
+impl Win {
+    /// The ad that it shows.
+    pub(crate) fn ad<'a>(&self, auction: &Auction<'a>) -> Option<&'a Ad> {
+        let item = auction.snapshot.items.get(self.candidate.item)?;
+        item.ads.get(self.candidate.ad)
+    }
+}
+
 /// Decides every impression of the request. Returns whether any line item was targeted at it.
 pub fn run(
     auction: &Auction<'_>,
@@ -109,11 +121,9 @@ pub fn run(
         .snapshot
         .index
         .matching(&facts, &mut work.scratch, &mut work.matching);
-    let exchange = auction.config.exchanges.get(auction.exchange.0);
-    let bids_max = exchange.map_or(usize::MAX, |exchange| exchange.bids_max);
     let mut any = false;
     for (position, imp) in auction.request.imps.iter().enumerate() {
-        if wins.len() >= bids_max || position > 0 && auction.is_late() {
+        if position > 0 && auction.is_late() {
             break;
         }
         let sizes = imp.banner.as_ref().map_or(&[][..], |banner| banner.sizes);
@@ -132,10 +142,9 @@ pub fn run(
         }
         let slot = Slot::read(auction, position, imp, sizes);
         collect(auction, &slot, work, (wins, explain.as_deref_mut()));
-        if let Some(win) = choose(auction, &slot, work, explain.as_deref_mut()) {
-            wins.push(win);
-        }
+        choose(auction, &slot, work, (wins, explain.as_deref_mut()));
     }
+    keep_best(auction, work, (wins, explain));
     any
 }
 
@@ -169,11 +178,7 @@ fn collect(
                 .eligible(position, item.campaign, auction.exchange.1);
         }
         let mut numbers = Numbers::default();
-        let own = wins
-            .iter()
-            .filter(|win| win.candidate.item == position)
-            .count();
-        let considered = consider(auction, slot, (position, item, own), (work, &mut numbers));
+        let considered = consider(auction, slot, (position, item, wins), (work, &mut numbers));
         if let Some(sink) = explain.as_deref_mut() {
             let refused = considered.as_ref().err().copied();
             sink.note(
@@ -182,67 +187,17 @@ fn collect(
                 verdict(slot.imp, item, refused, numbers),
             );
         }
-        match considered {
-            Ok(candidate) => work.candidates.push(candidate),
-            Err(why) => refuse(auction, work, position, why),
+        if let Err(why) = considered {
+            refuse(auction, work, position, why);
         }
     }
     work.narrowed = narrowed;
 }
 
-fn refuse(auction: &Auction<'_>, work: &mut Work, item: usize, why: Reject) {
+pub(crate) fn refuse(auction: &Auction<'_>, work: &mut Work, item: usize, why: Reject) {
     if !auction.request.test {
         work.tally.refused(item, auction.exchange.1, why);
     }
-}
-
-/// The best candidate whose campaign has the money for it.
-fn choose(
-    auction: &Auction<'_>,
-    slot: &Slot<'_>,
-    work: &mut Work,
-    mut explain: Option<&mut Sink>,
-) -> Option<Win> {
-    let mut candidates = std::mem::take(&mut work.candidates);
-    candidates.sort_unstable_by_key(|candidate| std::cmp::Reverse(candidate.rank()));
-    let mut won: Option<Win> = None;
-    for candidate in &candidates {
-        let verdict = if won.is_some() {
-            Some(Reject::Outbid)
-        } else {
-            won = take(auction, slot, candidate);
-            won.is_none().then_some(Reject::Budget)
-        };
-        if let Some(why) = verdict {
-            refuse(auction, work, candidate.item, why);
-        }
-        if let Some(sink) = explain.as_deref_mut() {
-            sink.settle(slot.position, candidate.item, verdict);
-        }
-    }
-    work.candidates = candidates;
-    won
-}
-
-/// Takes the money for a bid; a test takes none, but asks whether it is there.
-fn take(auction: &Auction<'_>, slot: &Slot<'_>, candidate: &Candidate) -> Option<Win> {
-    let item = auction.snapshot.items.get(candidate.item)?;
-    let money = &auction.snapshot.campaign_of(item).money;
-    let hold = money.try_hold(candidate.numbers.hold, auction.deadline.0.monotonic_us())?;
-    let hold = if auction.request.test {
-        money.give_back(hold);
-        None
-    } else {
-        Some(hold)
-    };
-    let exchange = auction.config.exchanges.get(auction.exchange.0)?;
-    Some(Win {
-        imp: slot.position,
-        candidate: candidate.clone(),
-        hold,
-        hold_ms: crate::pacing::hold_ms(exchange.holds, slot.imp, auction.facts.inventory),
-        quantity: slot.quantity,
-    })
 }
 
 fn verdict(imp: &Imp<'_>, item: &Item, refused: Option<Reject>, numbers: Numbers) -> Verdict {

@@ -6,10 +6,11 @@ use domain::targeting::Size;
 use domain::{BidModel, Capped, Cpm, LineItemId, Micros, Reject};
 use proto::openrtb::{Imp, NativeRequest};
 
-use crate::auction::{Auction, Work};
+use crate::auction::{Auction, Win, Work};
 use crate::config::CREATIVES_TRIED_MAX;
 use crate::explain::Numbers;
 use crate::frequency;
+use crate::pod::{self, Separation};
 use crate::price::{self, PriceRule};
 use crate::rules::{self, Offer};
 use crate::score::Scorer;
@@ -37,14 +38,37 @@ pub struct Candidate {
     pub rate: i64,
     /// What it costs when won at its own price, fee included, in the campaign's currency.
     pub full_cost: Micros,
+    /// The deal is a guaranteed one: it has to be bid on.
+    pub guaranteed: bool,
+    /// How long it plays in the slot's dynamic pod; none for anything else.
+    pub seconds: Option<u32>,
+    /// Why it does not bid; none once it does.
+    pub(crate) fate: Option<Reject>,
     tie: u64,
 }
 
 impl Candidate {
-    /// Deal bids before open ones, then by value; chance decides between equals.
-    pub(crate) fn rank(&self) -> (bool, Cpm, u64) {
-        (self.deal.is_some(), self.numbers.worth, self.tie)
+    /// Guaranteed deals before others and those before open bids, then by value; chance decides between equals.
+    pub(crate) fn rank(&self) -> (Tier, Cpm, u64) {
+        (self.tier(), self.numbers.worth, self.tie)
     }
+
+    /// What comes first, whatever it is worth.
+    pub(crate) fn tier(&self) -> Tier {
+        match (self.guaranteed, self.deal) {
+            (true, _) => Tier::Guaranteed,
+            (false, Some(_)) => Tier::Deal,
+            (false, None) => Tier::Open,
+        }
+    }
+}
+
+/// An open bid never displaces one on a deal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Tier {
+    Open,
+    Deal,
+    Guaranteed,
 }
 
 /// What the impression itself says, read once for all line items.
@@ -54,6 +78,7 @@ pub(crate) struct Slot<'a> {
     native: Option<&'a NativeRequest<'a>>,
     scorer: Scorer,
     pub(crate) quantity: i64,
+    pub(crate) separation: Separation,
 }
 
 impl<'a> Slot<'a> {
@@ -82,7 +107,18 @@ impl<'a> Slot<'a> {
             native: imp.native.as_ref().and_then(|native| native.parsed().ok()),
             scorer: Scorer::new(auction, size, at),
             quantity,
+            separation: Separation::of(auction.request, imp),
         }
+    }
+
+    /// Whether the ad may not stand in one pod with what is bid already for this or another slot of it.
+    pub(crate) fn is_barred(&self, auction: &Auction<'_>, wins: &[Win], ad: &Ad) -> bool {
+        wins.iter().any(|win| {
+            let imp = auction.request.imps.get(win.imp);
+            let other = imp.filter(|imp| pod::share_a_pod(imp, self.imp));
+            let other = other.and_then(|_| win.ad(auction));
+            other.is_some_and(|other| self.separation.keeps_apart(ad, other))
+        })
     }
 
     /// Whether ads of this shape may fit; asked first, since it reads nothing but the line item's first bytes.
@@ -95,13 +131,16 @@ impl<'a> Slot<'a> {
     }
 }
 
-/// One line item on one impression: its best ad and price, or the rule that refuses it.
+/// One line item on one impression: its best ad becomes a candidate, and each ad that could go into a dynamic pod.
+///
+/// # Errors
+/// The rule that refuses it.
 pub(crate) fn consider(
     auction: &Auction<'_>,
     slot: &Slot<'_>,
-    (position, item, own): (usize, &Item, usize),
+    (position, item, wins): (usize, &Item, &[Win]),
     (work, numbers): (&mut Work, &mut Numbers),
-) -> Result<Candidate, Reject> {
+) -> Result<(), Reject> {
     if !slot.could_take(item.shape) {
         return Err(Reject::Format);
     }
@@ -112,15 +151,18 @@ pub(crate) fn consider(
     if slot.quantity < 1 {
         return Err(Reject::Floor);
     }
-    check_caps(auction, item, own)?;
+    let own = wins.iter().filter(|win| win.candidate.item == position);
+    check_caps(auction, item, own.count())?;
     let mut best: Option<Candidate> = None;
-    let mut refused = None;
+    let (mut refused, before) = (None, work.candidates.len());
     for (at, ad) in item.ads.iter().enumerate().take(CREATIVES_TRIED_MAX) {
         let mut tried = Numbers::default();
-        let made = try_ad(auction, slot, (item, ad), (&mut work.offers, &mut tried));
+        let made = match slot.is_barred(auction, wins, ad) {
+            true => Err(Reject::Separation),
+            false => try_ad(auction, slot, (item, ad), (&mut work.offers, &mut tried)),
+        };
         match made {
             Ok((offer, features, rate, full_cost)) => {
-                let tie = work.rng.next_u64();
                 let candidate = Candidate {
                     item: position,
                     ad: at,
@@ -130,9 +172,15 @@ pub(crate) fn consider(
                     numbers: tried,
                     rate,
                     full_cost,
-                    tie,
+                    guaranteed: offer.guaranteed,
+                    seconds: pod::seconds_in(slot.imp, ad),
+                    fate: Some(Reject::Outbid),
+                    tie: work.rng.next_u64(),
                 };
-                if best
+                if candidate.seconds.is_some() {
+                    *numbers = tried;
+                    work.candidates.push(candidate);
+                } else if best
                     .as_ref()
                     .is_none_or(|best| candidate.rank() > best.rank())
                 {
@@ -148,9 +196,15 @@ pub(crate) fn consider(
             }
         }
     }
-    let best = best.ok_or(refused.unwrap_or(Reject::NotLive))?;
-    *numbers = best.numbers;
-    Ok(best)
+    match best {
+        Some(best) => {
+            *numbers = best.numbers;
+            work.candidates.push(best);
+            Ok(())
+        }
+        None if work.candidates.len() > before => Ok(()),
+        None => Err(refused.unwrap_or(Reject::NotLive)),
+    }
 }
 
 fn check_caps(auction: &Auction<'_>, item: &Item, own: usize) -> Result<(), Reject> {
@@ -198,9 +252,12 @@ fn try_ad(
     let (market, own) = (auction.market, live.campaign.currency);
     let in_answer = |value: Cpm| price::value_in(market.fx, value, own, market.currency);
     let max_bid = item.line_item.max_bid;
-    numbers.worth = in_answer(price::paced(numbers.value, numbers.multiplier, max_bid))?;
-    let full_worth = in_answer(price::paced(numbers.value, 1.0, max_bid))?;
-    let offer = first_affordable(offers, numbers, full_worth, auction.shade)?;
+    let worths = Worths {
+        paced: in_answer(price::paced(numbers.value, numbers.multiplier, max_bid))?,
+        full: in_answer(price::paced(numbers.value, 1.0, max_bid))?,
+        most: in_answer(max_bid)?,
+    };
+    let offer = first_affordable(offers, numbers, worths, auction.shade)?;
     let unit = Micros(MICROS_PER_UNIT);
     let rate = market
         .fx
@@ -226,34 +283,55 @@ fn check_bound(
         BidModel::Cpc(_) | BidModel::Cpa(_) => max_bid,
     };
     let own = auction.snapshot.campaign_of(item).campaign.currency;
-    let most = price::value_in(market.fx, most, own, market.currency)?;
-    let mut tried = Numbers {
-        worth: most,
-        ..*numbers
+    let full = price::value_in(market.fx, most, own, market.currency)?;
+    let worths = Worths {
+        paced: full,
+        full,
+        most: price::value_in(market.fx, max_bid, own, market.currency)?,
     };
-    let found = first_affordable(offers, &mut tried, most, auction.shade);
+    let mut tried = *numbers;
+    let found = first_affordable(offers, &mut tried, worths, auction.shade);
     numbers.floor = tried.floor;
     found.map(|_| ())
+}
+
+/// What an impression is worth, in the answer's currency.
+#[derive(Debug, Clone, Copy)]
+struct Worths {
+    /// After pacing.
+    paced: Cpm,
+    /// Without it.
+    full: Cpm,
+    /// The most that the line item ever bids.
+    most: Cpm,
 }
 
 /// The first offer whose price the worth reaches. What only pacing keeps from the floor is pacing's refusal.
 fn first_affordable(
     offers: &[Offer],
     numbers: &mut Numbers,
-    full_worth: Cpm,
+    worths: Worths,
     shade: f64,
 ) -> Result<Offer, Reject> {
     let mut refused = Reject::Floor;
+    numbers.worth = worths.paced;
     for offer in offers {
         numbers.floor = offer.terms.floor;
-        match price::price(numbers.worth, offer.terms, shade) {
+        let worth = match offer.guaranteed {
+            true => price::guaranteed(worths.full, offer.terms, worths.most),
+            false => worths.paced,
+        };
+        match price::price(worth, offer.terms, shade) {
             Ok(price) => {
-                numbers.price = price;
+                (numbers.price, numbers.worth) = (price, worth);
+                if offer.guaranteed {
+                    numbers.multiplier = 1.0;
+                }
                 numbers.shade = price.0.as_decimal() / numbers.worth.0.as_decimal();
                 numbers.on_deal = offer.deal.is_some();
                 return Ok(*offer);
             }
-            Err(_) if price::price(full_worth, offer.terms, shade).is_ok() => {
+            Err(_) if price::price(worths.full, offer.terms, shade).is_ok() => {
                 refused = Reject::Pacing;
             }
             Err(_) => {}

@@ -24,6 +24,8 @@ pub const SITE_LABELS_MAX: usize = 8;
 pub const HOLD_SUMS_MAX: usize = 1 << 15;
 /// Core reports that wait for the background; ten seconds of a stalled background at one a second.
 pub const CORE_REPORTS_MAX: usize = 10;
+/// Most bids for one impression: what a dynamic pod that states no number of ads may get.
+pub const BIDS_PER_IMP_MAX: usize = crate::pod::POD_ADS_MAX as usize;
 /// Longest time a hold waits for its notice, in milliseconds: money that a dead bidder held comes back by then.
 pub const HOLD_MS_MAX: i64 = 2 * 3_600_000;
 
@@ -131,8 +133,10 @@ pub struct ExchangeConfig {
     pub network_margin_ms: Option<i64>,
     /// Requests a second that are looked at; what comes beyond is answered 204 unread.
     pub qps_max: Option<u32>,
-    /// The most bids in one answer.
+    /// The most bids in one answer; those on deals and the dearest are kept.
     pub bids_max: usize,
+    /// How many bids may be for one impression.
+    pub per_imp: PerImp,
     /// What it must send as `Authorization`; without it the answer is 401.
     pub authorization: Option<Authorization>,
     /// How its supply chains are judged.
@@ -154,8 +158,33 @@ impl Default for ExchangeConfig {
             network_margin_ms: None,
             qps_max: None,
             bids_max: REQUEST_IMPS_MAX,
+            per_imp: PerImp::default(),
             authorization: None,
             chain: ChainConfig::default(),
+        }
+    }
+}
+
+/// How many bids, each of another line item, may be for one impression.
+///
+/// OpenRTB allows several and its implementation guide asks for at least one on a deal and one beside it, so that
+/// a lost deal does not lose the impression. One exchange in some takes a single bid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PerImp {
+    /// In all, those for a dynamic pod too.
+    pub all: usize,
+    /// On deals, where it is no dynamic pod; guaranteed deals may be more.
+    pub deals: usize,
+    /// In the open auction, where it is no dynamic pod.
+    pub open: usize,
+}
+
+impl Default for PerImp {
+    fn default() -> Self {
+        Self {
+            all: BIDS_PER_IMP_MAX,
+            deals: 1,
+            open: 1,
         }
     }
 }

@@ -64,6 +64,12 @@ pub fn price(worth: Cpm, terms: Terms, shade: f64) -> Result<Cpm, Reject> {
     Ok(raised)
 }
 
+/// What an impression on a guaranteed deal is worth: it must be bid on, so the agreed price lifts a lower value, up to
+/// the `most` that the line item ever bids.
+pub fn guaranteed(value: Cpm, terms: Terms, most: Cpm) -> Cpm {
+    value.max(round_up(terms.floor)).min(most)
+}
+
 /// What first price bids of a value: a fixed part of it.
 pub fn shaded(worth: Cpm, shade: f64) -> Cpm {
     Cpm(worth.0.scale(shade)).min(worth)
@@ -183,6 +189,21 @@ mod tests {
         for (worth, terms, wanted) in cases {
             let got = price(cpm(worth), terms, 0.85);
             assert_eq!(got.ok(), wanted.map(cpm), "{worth} {terms:?}");
+        }
+    }
+
+    #[test]
+    fn a_guaranteed_deal_lifts_the_value_up_to_the_most() {
+        let cases = [
+            (2.0, terms(3.0, PriceRule::First), 5.0, Some(3.0)),
+            (2.0, terms(3.0, PriceRule::Fixed), 5.0, Some(3.0)),
+            (2.0, terms(1.0, PriceRule::First), 5.0, Some(1.7)),
+            (2.0, terms(6.0, PriceRule::Second), 5.0, None),
+            (0.0, terms(0.0, PriceRule::Second), 5.0, None),
+        ];
+        for (value, terms, most, wanted) in cases {
+            let worth = guaranteed(cpm(value), terms, cpm(most));
+            assert_eq!(price(worth, terms, 0.85).ok(), wanted.map(cpm), "{terms:?}");
         }
     }
 

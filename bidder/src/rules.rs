@@ -254,9 +254,11 @@ pub struct Offer {
     pub deal: Option<usize>,
     /// Floor and price rule, in the answer's currency.
     pub terms: Terms,
+    /// A deal that the line item names and that must be bid on.
+    pub guaranteed: bool,
 }
 
-/// The offers that an ad may take, deals first. `deals_max` bounds how many are looked at.
+/// The offers that an ad may take, guaranteed deals first, the open auction last. `deals_max` bounds how many are looked at.
 ///
 /// # Errors
 /// `Deal` when neither a deal nor the open auction is for this line item; else why the terms cannot be read.
@@ -282,13 +284,22 @@ pub fn offers(
             Ok(terms) => into.push(Offer {
                 deal: Some(position),
                 terms,
+                guaranteed: deal.guar && item.names_deals(),
             }),
             Err(why) => refused = why,
         }
     }
+    let deal = |at: Option<usize>| at.and_then(|at| imp.pmp.deals.get(at));
+    into.sort_unstable_by_key(|offer| {
+        (!deal(offer.deal).is_some_and(|deal| deal.guar), offer.deal)
+    });
     if item.buys_open() && !imp.pmp.private_auction {
         match terms(market, open_floor(imp, ad), None) {
-            Ok(terms) => into.push(Offer { deal: None, terms }),
+            Ok(terms) => into.push(Offer {
+                deal: None,
+                terms,
+                guaranteed: false,
+            }),
             Err(why) => refused = why,
         }
     }

@@ -212,6 +212,11 @@ impl Item {
         !matches!(self.line_item.deals, Deals::Only(_))
     }
 
+    /// Whether it is for deals that it names.
+    pub fn names_deals(&self) -> bool {
+        matches!(self.line_item.deals, Deals::Only(_))
+    }
+
     /// Whether it buys the deal with this id.
     pub fn buys_deal(&self, id: &str) -> bool {
         match &self.line_item.deals {

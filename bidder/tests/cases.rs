@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use bidder::config::{ExchangeConfig, NoBidStyle, Pays};
+use bidder::config::{ExchangeConfig, NoBidStyle, Pays, PerImp};
 use bidder::supply::{BlockedSellers, ChainConfig, ChainRule};
 use bidder::{Config, Explanation, Reply};
 use serde_json::Value;
@@ -54,6 +54,18 @@ fn config() -> Config {
             ..ExchangeConfig::default()
         },
     );
+    let mut counted = |name: &str, bids_max, (all, deals, open)| {
+        let per_imp = PerImp { all, deals, open };
+        let exchange = ExchangeConfig {
+            bids_max,
+            per_imp,
+            ..ExchangeConfig::default()
+        };
+        config.exchanges.insert(name.to_owned(), exchange)
+    };
+    counted("one", 1, (16, 1, 1));
+    counted("single", 64, (1, 1, 1));
+    counted("several", 64, (16, 2, 2));
     config
 }
 

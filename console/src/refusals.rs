@@ -65,6 +65,8 @@ fn title(reject: Reject) -> &'static str {
         Reject::BlockedAdvertiser => "Advertiser blocked",
         Reject::BlockedCategory => "Category blocked",
         Reject::BlockedAttribute => "Creative attribute blocked",
+        Reject::BlockedCreative => "Creative blocked",
+        Reject::Separation => "Kept apart in its pod",
         Reject::Language => "Language not accepted",
         Reject::Deal => "Deal not bought",
         Reject::FrequencyCap => "Frequency cap reached",
@@ -102,6 +104,12 @@ fn advice(reject: Reject) -> &'static str {
         }
         Reject::BlockedAttribute => {
             "Remove attributes that the creative does not have, or add a version without them, such as without expansion."
+        }
+        Reject::BlockedCreative => {
+            "The exchange refused this creative; look at its review there and put a corrected one in its place."
+        }
+        Reject::Separation => {
+            "The pod keeps ads of one advertiser, category or file apart; add creatives that differ to fill more of it."
         }
         Reject::Language => {
             "Add a creative in the slot's language, or leave the language empty when there is no text."

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use bidder::config::{BillingSignal, ExchangeConfig, HoldTimes, NoBidStyle, Notices, Pays};
+use bidder::config::{
+    BIDS_PER_IMP_MAX, BillingSignal, ExchangeConfig, HoldTimes, NoBidStyle, Notices, Pays, PerImp,
+};
 use bidder::gate::Authorization;
 use bidder::supply::{ChainConfig, ChainRule};
 use pixel::PriceKeys;
@@ -36,7 +38,7 @@ pub(super) fn check(
 /// Key, value as shown, whether it holds, and the rule in words.
 type Rule = (&'static str, String, bool, &'static str);
 
-fn number_rules(exchange: &Exchange, bidder: &file::Bidder) -> [Rule; 5] {
+fn number_rules(exchange: &Exchange, bidder: &file::Bidder) -> [Rule; 8] {
     let own = |own: i64, general: i64| if own == 0 { general } else { own };
     let deadline_ms = own(exchange.deadline_ms, bidder.deadline_ms);
     let margin_ms = own(exchange.network_margin_ms, bidder.network_margin_ms);
@@ -65,6 +67,9 @@ fn number_rules(exchange: &Exchange, bidder: &file::Bidder) -> [Rule; 5] {
             (1..=64).contains(&exchange.bids_max),
             "must lie in 1 to 64",
         ),
+        bids_rule("bids_per_imp_max", exchange.bids_per_imp_max, 1),
+        bids_rule("deal_bids_max", exchange.deal_bids_max, 0),
+        bids_rule("open_bids_max", exchange.open_bids_max, 0),
         (
             "qps_max",
             exchange.qps_max.to_string(),
@@ -72,6 +77,15 @@ fn number_rules(exchange: &Exchange, bidder: &file::Bidder) -> [Rule; 5] {
             "must be at most 10000000, or 0 for no limit",
         ),
     ]
+}
+
+fn bids_rule(key: &'static str, bids: usize, least: usize) -> Rule {
+    let must = match least {
+        0 => "must lie in 0 to 16",
+        _ => "must lie in 1 to 16",
+    };
+    let holds = (least..=BIDS_PER_IMP_MAX).contains(&bids);
+    (key, bids.to_string(), holds, must)
 }
 
 fn hold_rules(exchange: &Exchange) -> [Rule; 4] {
@@ -214,6 +228,11 @@ fn one(file: &Exchange) -> ExchangeConfig {
         network_margin_ms: Some(file.network_margin_ms).filter(|ms| *ms > 0),
         qps_max: Some(file.qps_max).filter(|qps| *qps > 0),
         bids_max: file.bids_max,
+        per_imp: PerImp {
+            all: file.bids_per_imp_max,
+            deals: file.deal_bids_max,
+            open: file.open_bids_max,
+        },
         authorization: (!file.authorization.is_empty())
             .then(|| Authorization::new(&file.authorization)),
         chain: ChainConfig {

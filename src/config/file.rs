@@ -153,6 +153,9 @@ pub(crate) struct Exchange {
     /// 0: no limit.
     pub qps_max: u32,
     pub bids_max: usize,
+    pub bids_per_imp_max: usize,
+    pub deal_bids_max: usize,
+    pub open_bids_max: usize,
     /// Empty: none is asked for.
     pub authorization: String,
     pub schain: Chain,
@@ -335,6 +338,9 @@ impl Default for Exchange {
             network_margin_ms: 0,
             qps_max: 0,
             bids_max: 64,
+            bids_per_imp_max: 16,
+            deal_bids_max: 1,
+            open_bids_max: 1,
             authorization: String::new(),
             schain: Chain::Check,
             domain: String::new(),

@@ -199,6 +199,14 @@ fn media(mime: &str, url: &str, width: u32, height: u32) -> Media {
     }
 }
 
+/// A video of another length.
+fn cut(duration_s: u32, url: &str) -> CreativeFormat {
+    CreativeFormat::Video(Media {
+        duration_s,
+        ..media("video/mp4", url, 640, 360)
+    })
+}
+
 fn picture(url: &str, width: u32, height: u32) -> Picture {
     Picture {
         url: url.into(),
@@ -275,6 +283,39 @@ fn standard(name: &str) -> Plainly {
         "gambling" => {
             it.creative.categories = vec!["IAB9-7".into()];
             it.creative.adomain = "casino.example".into();
+        }
+        other => it = standard_more(other),
+    }
+    it
+}
+
+/// More of the standard catalogue: mostly videos that differ in one thing.
+fn standard_more(name: &str) -> Plainly {
+    let mut it = standard("video");
+    match name {
+        "deal-poor" => {
+            it = standard("deal-only");
+            it.budget = Micros(10);
+        }
+        "video-twin" => {
+            (it.bid, it.max_bid) = (BidModel::Cpm(cpm(11.0)), cpm(20.0));
+        }
+        "video-poor" => {
+            it.budget = Micros(10);
+        }
+        "video-30" => {
+            it.creative.format = cut(30, "https://cdn.shop.example/long.mp4");
+            it.bid = BidModel::Cpm(cpm(12.0));
+        }
+        "video-6" => {
+            it.creative.format = cut(6, "https://cdn.cola.example/short.mp4");
+            it.creative.adomain = "cola.example".into();
+            it.creative.categories = vec!["IAB8-5".into()];
+            it.bid = BidModel::Cpm(cpm(5.0));
+        }
+        "video-deal" => {
+            it.deals = Deals::Only(vec!["deal-1".into()]);
+            it.bid = BidModel::Cpm(cpm(4.0));
         }
         other => panic!("{other} is not in the standard catalogue"),
     }

@@ -83,6 +83,10 @@ closed_list! {
         BlockedCategory => "blocked_category",
         /// A creative attribute or ad type is blocked.
         BlockedAttribute => "blocked_attribute",
+        /// The creative itself is blocked.
+        BlockedCreative => "blocked_creative",
+        /// Another bid for the same pod has in common with it what the pod keeps apart.
+        Separation => "separation",
         /// The language is not accepted.
         Language => "language",
         /// The deal is not one the line item buys, or the auction is private.

@@ -92,6 +92,8 @@ pub struct MediaSlot<'a> {
     pub mincpmpersec: Option<Amount>,
     /// Floors by duration, in the imp's currency.
     pub durfloors: &'a [DurationFloor],
+    /// What no two ads of its pod may share: 1 advertiser domain, 2 category, 3 creative, 4 media file; 5 nothing.
+    pub poddedupe: &'a [u32],
     /// Supported delivery methods: 1 streaming, 2 progressive, 3 download.
     pub delivery: &'a [u32],
     /// How playback begins; the first is the one used.
@@ -261,6 +263,7 @@ impl<'a> MediaSlot<'a> {
             "slotinpod" => self.slotinpod = value.i32(),
             "mincpmpersec" => self.mincpmpersec = Amount::read(value),
             "durfloors" => self.durfloors = DurationFloor::read_all(value),
+            "poddedupe" => self.poddedupe = value.u32s(),
             "playbackmethod" => self.playbackmethod = value.u32s(),
             "pos" => self.pos = value.u32(),
             _ => {}

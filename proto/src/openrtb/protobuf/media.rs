@@ -60,6 +60,7 @@ impl<'a> MediaSlot<'a> {
             slotinpod: message.slotinpod,
             mincpmpersec: message.mincpmpersec.map(Amount::stated),
             durfloors: duration_floors(arena, &message.durfloors),
+            poddedupe: naturals(arena, &message.poddedupe),
             delivery: naturals(arena, &message.delivery),
             playbackmethod: naturals(arena, &message.playbackmethod),
             pos: message.pos.and_then(natural),
