@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use domain::NoBid;
 use proto::openrtb::{BidRequest, Device, Imp};
 
@@ -17,6 +17,9 @@ pub const AGENT_WORDS_MAX: usize = 10_000;
 pub const AGENT_WORD_BYTES_MAX: usize = 200;
 /// Most ranges of addresses: all published data centres together make under 200,000.
 pub const RANGES_MAX: usize = 1_000_000;
+/// With fewer words the search runs on a full table, which is nearly twice as fast and takes a few megabytes for words of
+/// the usual length.
+const AGENT_WORDS_FAST: usize = 1_000;
 /// How much of a user agent is searched, in bytes; real ones end below 500.
 const AGENT_BYTES_MAX: usize = 2_048;
 
@@ -212,6 +215,7 @@ impl InvalidTraffic {
             .ascii_case_insensitive(true)
             // Where an exception and a robot begin alike or overlap, the one that begins first and reaches further counts.
             .match_kind(MatchKind::LeftmostLongest)
+            .kind((robots.len() < AGENT_WORDS_FAST).then_some(AhoCorasickKind::DFA))
             .build(robots.iter().chain(&exceptions))
             .map_err(|error| ConfigError {
                 key: "user_agents_file",

@@ -83,15 +83,24 @@ impl<'a> Bits<'a> {
     }
 }
 
-fn value(character: u8) -> Option<u8> {
-    match character {
-        b'A'..=b'Z' => Some(character - b'A'),
-        b'a'..=b'z' => Some(character - b'a' + 26),
-        b'0'..=b'9' => Some(character - b'0' + 52),
-        b'-' => Some(62),
-        b'_' => Some(63),
-        _ => None,
+/// What each character stands for; `NO_VALUE` for those that are none of the alphabet's.
+static VALUES: [u8; 256] = values();
+const NO_VALUE: u8 = 64;
+
+const fn values() -> [u8; 256] {
+    let mut values = [NO_VALUE; 256];
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut at = 0;
+    while at < alphabet.len() {
+        values[alphabet[at] as usize] = at as u8;
+        at += 1;
     }
+    values
+}
+
+fn value(character: u8) -> Option<u8> {
+    let value = VALUES.get(usize::from(character)).copied();
+    value.filter(|value| *value < NO_VALUE)
 }
 
 #[cfg(test)]
