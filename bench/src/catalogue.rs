@@ -6,7 +6,7 @@
 use domain::campaign::{Deals, Plan};
 use domain::creative::{BannerMarkup, Media};
 use domain::random::{SplitMix64, mix};
-use domain::targeting::{DeviceKind, Inventory, Os, Rule, Size};
+use domain::targeting::{DeviceKind, Dimension, Inventory, Os, Size};
 use domain::{
     Advertiser, AdvertiserId, BidModel, Campaign, CampaignId, Catalogue, Cpm, Creative,
     CreativeFormat, CreativeId, Currency, FrequencyCap, Goal, LineItem, LineItemId, Micros, Status,
@@ -216,45 +216,56 @@ fn targeting(pools: Pools, size: Size, rng: &mut SplitMix64) -> Targeting {
     let mut it = Targeting::default();
     let narrow = rng.unit();
     if narrow < BY_SITES {
-        it.sites.include = drawn(rng, (SITES_LISTED, pools.sites), site);
+        it.include(
+            Dimension::Sites,
+            drawn(rng, (SITES_LISTED, pools.sites), site),
+        );
     } else if narrow < BY_SITES + BY_SEGMENTS {
-        it.segments.include = drawn(rng, (SEGMENTS_LISTED, pools.segments), segment);
+        it.include(
+            Dimension::Segments,
+            drawn(rng, (SEGMENTS_LISTED, pools.segments), segment),
+        );
     } else {
-        it.regions.include = drawn(rng, (REGIONS_LISTED, pools.regions), region);
+        it.include(
+            Dimension::Regions,
+            drawn(rng, (REGIONS_LISTED, pools.regions), region),
+        );
     }
     if rng.chance(0.5) {
-        it.countries = only(some(rng, COUNTRIES, 0.5, |(code, _)| (*code).to_owned()));
+        it.include(
+            Dimension::Countries,
+            some(rng, COUNTRIES, 0.5, |(code, _)| *code),
+        );
     }
     if rng.chance(0.4) {
         let kinds = [DeviceKind::Phone, DeviceKind::Desktop, DeviceKind::Tablet];
-        it.devices = only(some(rng, &kinds, 0.6, |kind| *kind));
+        it.include(
+            Dimension::Devices,
+            some(rng, &kinds, 0.6, |kind| kind.word()),
+        );
     }
     if rng.chance(0.2) {
         let families = [Os::Android, Os::Ios, Os::Windows, Os::MacOs];
-        it.os = only(some(rng, &families, 0.6, |os| *os));
+        it.include(Dimension::Os, some(rng, &families, 0.6, |os| os.word()));
     }
     if rng.chance(0.2) {
-        it.inventory = only(some(rng, &[Inventory::Site, Inventory::App], 0.6, |kind| {
-            *kind
-        }));
+        let kinds = [Inventory::Site, Inventory::App];
+        it.include(
+            Dimension::Inventory,
+            some(rng, &kinds, 0.6, |kind| kind.word()),
+        );
     }
     if rng.chance(0.4) {
-        it.sizes.include = vec![size];
+        it.include(Dimension::Sizes, [size.to_string()]);
     }
     if rng.chance(0.1) {
-        it.hours.exclude = (0..20).map(|_| rng.below(168) as u8).collect();
+        let hours: Vec<_> = (0..20).map(|_| rng.below(168).to_string()).collect();
+        it.exclude(Dimension::Hours, hours);
     }
     if rng.chance(0.1) {
-        it.sites.exclude = drawn(rng, (3, pools.sites), site);
+        it.exclude(Dimension::Sites, drawn(rng, (3, pools.sites), site));
     }
     it
-}
-
-fn only<T>(include: Vec<T>) -> Rule<T> {
-    Rule {
-        include,
-        exclude: Vec::new(),
-    }
 }
 
 fn some<A, B>(rng: &mut SplitMix64, all: &[A], share: f64, map: impl Fn(&A) -> B) -> Vec<B> {

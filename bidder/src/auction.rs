@@ -2,7 +2,6 @@
 
 use domain::limits::CANDIDATES_MAX;
 use domain::random::SplitMix64;
-use domain::targeting::Size;
 use domain::{Clock, Reject, Timestamp};
 use proto::openrtb::{BidRequest, Imp};
 use store::profile::Profile;
@@ -11,14 +10,14 @@ use crate::candidate::{Candidate, Slot, consider};
 use crate::choose::{choose, keep_best};
 use crate::config::Config;
 use crate::explain::{Numbers, Sink, Verdict};
-use crate::facts::RequestFacts;
+use crate::facts::{RequestFacts, keys};
 use crate::frequency::Provisional;
 use crate::money::Hold;
 use crate::pod::Piece;
 use crate::rules::{Market, Offer};
 use crate::snapshot::{Ad, Item, Snapshot};
 use crate::tally::Tally;
-use crate::targeting::{self, Bits, Scratch};
+use crate::targeting::{self, Bits, Keys, Scratch, Sight};
 
 /// One request with everything its auction reads.
 #[derive(Clone, Copy)]
@@ -27,6 +26,8 @@ pub struct Auction<'a> {
     pub request: &'a BidRequest<'a>,
     /// What it says in our words.
     pub facts: &'a RequestFacts<'a>,
+    /// What targeting compares of it.
+    pub keys: &'a Keys,
     /// The user's profile, if there is one that may be used.
     pub profile: Option<&'a Profile>,
     /// The state of the world.
@@ -48,6 +49,18 @@ pub struct Auction<'a> {
 }
 
 impl Auction<'_> {
+    /// What targeting's keys are read from.
+    fn key_source(&self) -> keys::Source<'_> {
+        keys::Source {
+            request: self.request,
+            facts: self.facts,
+            profile: self.profile,
+            exchange: self.exchange.0,
+            usage: self.snapshot.index.usage(),
+            now: self.now,
+        }
+    }
+
     /// Whether the answer's time has run out.
     pub fn is_late(&self) -> bool {
         let (clock, at_us) = self.deadline;
@@ -65,6 +78,8 @@ pub struct Work {
     matching: Bits,
     narrowed: Bits,
     scratch: Scratch,
+    /// Targeting's keys of each impression.
+    imp_keys: Vec<Keys>,
     pub(crate) offers: Vec<Offer>,
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) pieces: Vec<(usize, Piece)>,
@@ -79,6 +94,7 @@ impl Work {
             matching: Bits::new(),
             narrowed: Bits::new(),
             scratch: Scratch::default(),
+            imp_keys: Vec::new(),
             offers: Vec::new(),
             candidates: Vec::new(),
             pieces: Vec::new(),
@@ -116,36 +132,57 @@ pub fn run(
     wins: &mut Vec<Win>,
     mut explain: Option<&mut Sink>,
 ) -> bool {
-    let facts = auction.facts.targeting(auction.exchange.0);
-    auction
-        .snapshot
-        .index
-        .matching(&facts, &mut work.scratch, &mut work.matching);
+    let imp_keys = find(auction, work);
     let mut any = false;
     for (position, imp) in auction.request.imps.iter().enumerate() {
         if position > 0 && auction.is_late() {
             break;
         }
         let sizes = imp.banner.as_ref().map_or(&[][..], |banner| banner.sizes);
+        let Some(sight) = sight(auction, &imp_keys, position) else {
+            break;
+        };
         work.narrowed.clone_from(&work.matching);
-        auction
-            .snapshot
-            .index
-            .narrow_sizes(sizes, &mut work.scratch, &mut work.narrowed);
+        let index = &auction.snapshot.index;
+        index.narrow(sight, &mut work.scratch, &mut work.narrowed);
         if let Some(sink) = explain.as_deref_mut() {
-            note_mismatches(auction, (position, imp), sizes, (&work.narrowed, sink));
+            note_mismatches(auction, (position, imp), sight, (&work.narrowed, sink));
         }
         let matched = targeting::positions(&work.narrowed).next().is_some();
         any |= matched;
         if !matched {
             continue;
         }
-        let slot = Slot::read(auction, position, imp, sizes);
+        let slot = Slot::read(auction, (position, imp), sizes, sight);
         collect(auction, &slot, work, (wins, explain.as_deref_mut()));
         choose(auction, &slot, work, (wins, explain.as_deref_mut()));
     }
+    work.imp_keys = imp_keys;
     keep_best(auction, work, (wins, explain));
     any
+}
+
+/// Finds the line items that the request passes, and lends out the keys of its impressions.
+fn find(auction: &Auction<'_>, work: &mut Work) -> Vec<Keys> {
+    let mut imp_keys = std::mem::take(&mut work.imp_keys);
+    let index = &auction.snapshot.index;
+    let source = auction.key_source();
+    let imps = &auction.request.imps;
+    if imp_keys.len() < imps.len() {
+        imp_keys.resize(imps.len(), Keys::default());
+    }
+    for (imp, keys) in imps.iter().zip(&mut imp_keys) {
+        keys::fill_imp(&source, imp, keys);
+    }
+    let own = imp_keys.iter().take(imps.len());
+    index.matching(auction.keys, own, &mut work.scratch, &mut work.matching);
+    imp_keys
+}
+
+fn sight<'k>(auction: &Auction<'k>, imps: &'k [Keys], position: usize) -> Option<Sight<'k>> {
+    let imp = imps.get(position)?;
+    let request = auction.keys;
+    Some(Sight { request, imp })
 }
 
 /// Fills the candidates of one impression, bounded: beyond the limit a random run of them is looked at.
@@ -177,7 +214,10 @@ fn collect(
             work.tally
                 .eligible(position, item.campaign, auction.exchange.1);
         }
-        let mut numbers = Numbers::default();
+        let mut numbers = Numbers {
+            factor_ppm: auction.snapshot.index.factor_ppm(position, slot.sight),
+            ..Numbers::default()
+        };
         let considered = consider(auction, slot, (position, item, wins), (work, &mut numbers));
         if let Some(sink) = explain.as_deref_mut() {
             let refused = considered.as_ref().err().copied();
@@ -214,16 +254,15 @@ fn verdict(imp: &Imp<'_>, item: &Item, refused: Option<Reject>, numbers: Numbers
 fn note_mismatches(
     auction: &Auction<'_>,
     (position, imp): (usize, &Imp<'_>),
-    sizes: &[Size],
+    sight: Sight<'_>,
     (matched, sink): (&Bits, &mut Sink),
 ) {
-    let facts = auction.facts.targeting(auction.exchange.0);
     let passed: Vec<_> = targeting::positions(matched).collect();
     for (at, item) in auction.snapshot.items.iter().enumerate() {
         if passed.binary_search(&at).is_ok() {
             continue;
         }
-        let refusing = targeting::refusing_dimension(&item.line_item.targeting, &facts, sizes);
+        let refusing = targeting::refusing_dimension(&item.line_item.targeting, sight);
         let plain = verdict(imp, item, Some(Reject::Targeting), Numbers::default());
         sink.note(
             position,

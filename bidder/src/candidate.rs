@@ -15,6 +15,7 @@ use crate::price::{self, PriceRule};
 use crate::rules::{self, Offer};
 use crate::score::Scorer;
 use crate::snapshot::{Ad, Item, Shape};
+use crate::targeting::Sight;
 
 /// Most impressions that one purchase may buy (DOOH); more is a mistake or an attack on the budget.
 const QUANTITY_MAX: f64 = 100_000.0;
@@ -75,6 +76,8 @@ pub(crate) enum Tier {
 pub(crate) struct Slot<'a> {
     pub(crate) imp: &'a Imp<'a>,
     pub(crate) position: usize,
+    /// What targeting and bid modifiers see of it.
+    pub(crate) sight: Sight<'a>,
     native: Option<&'a NativeRequest<'a>>,
     scorer: Scorer,
     pub(crate) quantity: i64,
@@ -84,9 +87,9 @@ pub(crate) struct Slot<'a> {
 impl<'a> Slot<'a> {
     pub(crate) fn read(
         auction: &Auction<'a>,
-        position: usize,
-        imp: &'a Imp<'a>,
+        (position, imp): (usize, &'a Imp<'a>),
         sizes: &[Size],
+        sight: Sight<'a>,
     ) -> Self {
         let media = imp.video.as_ref().and_then(|v| {
             Some(Size {
@@ -104,6 +107,7 @@ impl<'a> Slot<'a> {
         Self {
             imp,
             position,
+            sight,
             native: imp.native.as_ref().and_then(|native| native.parsed().ok()),
             scorer: Scorer::new(auction, size, at),
             quantity,
@@ -156,7 +160,10 @@ pub(crate) fn consider(
     let mut best: Option<Candidate> = None;
     let (mut refused, before) = (None, work.candidates.len());
     for (at, ad) in item.ads.iter().enumerate().take(CREATIVES_TRIED_MAX) {
-        let mut tried = Numbers::default();
+        let mut tried = Numbers {
+            factor_ppm: numbers.factor_ppm,
+            ..Numbers::default()
+        };
         let made = match slot.is_barred(auction, wins, ad) {
             true => Err(Reject::Separation),
             false => try_ad(auction, slot, (item, ad), (&mut work.offers, &mut tried)),
@@ -252,9 +259,10 @@ fn try_ad(
     let (market, own) = (auction.market, live.campaign.currency);
     let in_answer = |value: Cpm| price::value_in(market.fx, value, own, market.currency);
     let max_bid = item.line_item.max_bid;
+    let value = price::modified(numbers.value, numbers.factor_ppm);
     let worths = Worths {
-        paced: in_answer(price::paced(numbers.value, numbers.multiplier, max_bid))?,
-        full: in_answer(price::paced(numbers.value, 1.0, max_bid))?,
+        paced: in_answer(price::paced(value, numbers.multiplier, max_bid))?,
+        full: in_answer(price::paced(value, 1.0, max_bid))?,
         most: in_answer(max_bid)?,
     };
     let offer = first_affordable(offers, numbers, worths, auction.shade)?;
@@ -279,7 +287,7 @@ fn check_bound(
 ) -> Result<(), Reject> {
     let (market, max_bid) = (auction.market, item.line_item.max_bid);
     let most = match item.line_item.bid {
-        BidModel::Cpm(value) => value.min(max_bid),
+        BidModel::Cpm(value) => price::modified(value, numbers.factor_ppm).min(max_bid),
         BidModel::Cpc(_) | BidModel::Cpa(_) => max_bid,
     };
     let own = auction.snapshot.campaign_of(item).campaign.currency;

@@ -17,6 +17,10 @@ pub const CREATIVES_TRIED_MAX: usize = 32;
 pub const DEALS_MAX: usize = 32;
 /// Most user segments read of one request, in the order they come.
 pub const SEGMENTS_MAX: usize = 64;
+/// Most categories, keywords or metrics read of one list.
+pub const LABELS_MAX: usize = 64;
+/// Most parts of a page's path that rules can name.
+pub const PATH_PARTS_MAX: usize = 8;
 /// Most parent domains looked up for one site: names have at most 127 labels, real ones six.
 pub const SITE_LABELS_MAX: usize = 8;
 /// Distinct (campaign, exchange, second, hold time) sums of holds that one core keeps between two reports.

@@ -26,6 +26,7 @@ use crate::respond::{self, Written};
 use crate::rules::Market;
 use crate::shared::Shared;
 use crate::snapshot::{Ad, Snapshot};
+use crate::targeting::Keys;
 
 /// One request as it arrived.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +71,7 @@ pub struct BidderCore {
     snapshot: Option<Arc<Snapshot>>,
     work: Work,
     texts: Texts,
+    keys: Keys,
     arena: Arena,
     bid_ids: BidIds,
     event_ids: BidIds,
@@ -92,6 +94,7 @@ impl BidderCore {
             snapshot: None,
             work: Work::new(rng),
             texts: Texts::default(),
+            keys: Keys::default(),
             arena: Arena::new(),
             bid_ids,
             event_ids,
@@ -223,6 +226,16 @@ impl BidderCore {
         let mut facts = facts::read(request, &texts, reader, now);
         let profile = profile(&shared, &mut facts);
         facts.add_segments(profile.as_ref());
+        let mut keys = std::mem::take(&mut self.keys);
+        let source = facts::keys::Source {
+            request,
+            facts: &facts,
+            profile: profile.as_ref(),
+            exchange: call.exchange,
+            usage: snapshot.index.usage(),
+            now,
+        };
+        facts::keys::fill(&source, &mut keys);
         let position = shared
             .exchanges
             .iter()
@@ -237,6 +250,7 @@ impl BidderCore {
         let auction = Auction {
             request,
             facts: &facts,
+            keys: &keys,
             profile: profile.as_ref(),
             snapshot: &snapshot,
             market,
@@ -249,7 +263,7 @@ impl BidderCore {
         };
         let decided = self.hold_auction(&auction, call.format, explained);
         drop(facts);
-        self.texts = texts;
+        (self.texts, self.keys) = (texts, keys);
         decided
     }
 

@@ -46,6 +46,8 @@ pub struct Numbers {
     pub conversion: f32,
     /// What a thousand such impressions are worth, in the campaign's currency.
     pub value: Cpm,
+    /// The product of the bid modifiers that apply, in millionths.
+    pub factor_ppm: i64,
     /// Pacing's multiplier.
     pub multiplier: f64,
     /// The value after pacing and the line item's limit, in the answer's currency.

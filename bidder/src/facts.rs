@@ -8,7 +8,6 @@ use store::profile::Profile;
 use crate::config::{SEGMENTS_MAX, SITE_LABELS_MAX};
 use crate::privacy::{self, Signals, Verdict};
 use crate::pseudonym::{self, IdSource, Pseudonyms};
-use crate::targeting::Facts;
 
 /// Normalised texts of one request, in buffers that are kept.
 #[derive(Debug, Default)]
@@ -34,8 +33,8 @@ pub struct RequestFacts<'a> {
     pub os: Option<Os>,
     /// Site, app or DOOH.
     pub inventory: Option<Inventory>,
-    /// The domain, its parents and the bundle.
-    pub sites: Vec<&'a str>,
+    /// The site's or app's domain.
+    pub domain: &'a str,
     /// What reports and the model call the place: the bundle of an app, else the domain.
     pub site: &'a str,
     /// The publisher's id.
@@ -140,10 +139,6 @@ pub fn read<'a>(
     } else {
         Vec::new()
     };
-    let mut sites: Vec<_> = with_parents(&texts.domain).collect();
-    if !texts.bundle.is_empty() && texts.bundle != texts.domain {
-        sites.push(&texts.bundle);
-    }
     let site = if texts.bundle.is_empty() {
         &texts.domain
     } else {
@@ -155,7 +150,7 @@ pub fn read<'a>(
         device: device_kind(request),
         os: os(&request.device),
         inventory: inventory(request),
-        sites,
+        domain: &texts.domain,
         site,
         publisher: request.publisher().and_then(|p| p.id).unwrap_or_default(),
         bundle: &texts.bundle,
@@ -175,28 +170,10 @@ impl<'a> RequestFacts<'a> {
         self.segments
             .extend(own.iter().take(room).map(String::as_str));
     }
-
-    /// The part that the index asks for.
-    pub fn targeting<'b>(&'b self, exchange: &'b str) -> Facts<'b>
-    where
-        'a: 'b,
-    {
-        Facts {
-            exchange,
-            country: self.country,
-            region: self.region,
-            device: self.device,
-            os: self.os,
-            inventory: self.inventory,
-            sites: &self.sites,
-            hour: self.hour,
-            segments: &self.segments,
-        }
-    }
 }
 
 /// `a.b.c`, `b.c`, `c`: a rule on a domain covers its subdomains.
-fn with_parents(domain: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn with_parents(domain: &str) -> impl Iterator<Item = &str> {
     let first = Some(domain).filter(|domain| !domain.is_empty());
     std::iter::successors(first, |rest| rest.split_once('.').map(|(_, parent)| parent))
         .take(SITE_LABELS_MAX)
@@ -360,5 +337,7 @@ fn os_of_agent(ua: &str) -> Option<Os> {
         .map(|(_, os)| os)
 }
 
+mod agent;
+pub mod keys;
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,20 @@ pub fn value(bid: BidModel, click: f32, conversion: f32) -> Cpm {
     }
 }
 
+/// A value with the line item's bid modifiers, which are a factor in millionths.
+pub fn modified(value: Cpm, factor_ppm: i64) -> Cpm {
+    const ONE_PPM: i64 = 1_000_000;
+    match factor_ppm {
+        ONE_PPM => value,
+        _ => Cpm(domain::money::convert_at(
+            value.0,
+            factor_ppm.max(1),
+            ONE_PPM,
+            Rounding::Down,
+        )),
+    }
+}
+
 /// The value after pacing, never above the line item's own limit.
 pub fn paced(value: Cpm, multiplier: f64, max_bid: Cpm) -> Cpm {
     Cpm(value.0.scale(multiplier)).min(max_bid)
@@ -168,6 +182,9 @@ mod tests {
         assert_eq!(value(BidModel::Cpa(dollar), 0.5, 0.5), cpm(250.0));
         assert_eq!(paced(cpm(2.0), 0.5, cpm(9.0)), cpm(1.0));
         assert_eq!(paced(cpm(2.0), 1.0, cpm(1.5)), cpm(1.5));
+        assert_eq!(modified(cpm(2.0), 1_000_000), cpm(2.0));
+        assert_eq!(modified(cpm(2.0), 1_250_000), cpm(2.5));
+        assert_eq!(modified(Cpm(Micros(3)), 100_000), Cpm::ZERO);
     }
 
     #[test]

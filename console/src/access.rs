@@ -7,6 +7,8 @@ use domain::{
     LineItemId,
 };
 
+use proto::catalogue::FieldError;
+
 use crate::problem::Problem;
 use crate::session::Identity;
 use crate::state::App;
@@ -74,6 +76,13 @@ impl Seen {
         found
             .filter(|l| self.campaign(l.campaign).is_ok())
             .ok_or(Problem::NotFound)
+    }
+
+    /// What keeps a line item from ever matching.
+    pub(crate) fn warnings(&self, line_item: &LineItem) -> Vec<FieldError> {
+        let creatives = line_item.creatives.iter();
+        let creatives: Vec<_> = creatives.filter_map(|id| self.creative(*id).ok()).collect();
+        proto::catalogue::warnings(line_item, &creatives)
     }
 
     /// One creative.

@@ -14,8 +14,8 @@ use crate::problem::Problem;
 use crate::session::{Identity, same_token};
 use crate::state::App;
 
-/// Largest body, in bytes: a line item with its longest lists, or a creative with its markup, fits.
-pub(crate) const BODY_BYTES_MAX: usize = 1 << 20;
+/// Largest body, in bytes: a line item with a list of 100,000 entries of 30 bytes, or a creative with its markup, fits.
+pub(crate) const BODY_BYTES_MAX: usize = 4 << 20;
 /// How long a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
 /// The input that carries the form token.

@@ -5,6 +5,7 @@ pub(crate) mod campaign;
 pub(crate) mod creative;
 mod frequency;
 pub(crate) mod line_item;
+mod targeting;
 
 use maud::{Markup, html};
 use proto::catalogue::FieldError;

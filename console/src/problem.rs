@@ -100,7 +100,7 @@ impl Problem {
             Self::NotFound => "There is nothing here, or it is not yours.".to_owned(),
             Self::Method => "This address does not take that method.".to_owned(),
             Self::Conflict => "Somebody else changed it first. Reload and try again.".to_owned(),
-            Self::TooLarge => "The request is larger than 1 MiB.".to_owned(),
+            Self::TooLarge => "The request is larger than 4 MiB.".to_owned(),
             Self::MediaType(wanted) => format!("Send the body as {wanted}."),
             Self::Throttled(seconds) => {
                 format!("Too many tries. Wait {seconds} seconds and try again.")

@@ -12,6 +12,7 @@ mod rules;
 mod targeting;
 #[cfg(test)]
 mod tests;
+mod warnings;
 mod words;
 
 use serde::{Deserialize, Serialize};
@@ -24,11 +25,9 @@ pub use rules::{
     ADDRESS_BYTES_MAX, AMOUNT_MICROS_MAX, CREATIVES_MAX, DEALS_MAX, FLIGHT_END_MS_MAX,
     FREQUENCY_CAPS_MAX, NAME_CHARS_MAX, is_address, is_domain, parse_size,
 };
-pub use targeting::{RuleDoc, TargetingDoc};
-pub use words::{
-    BidWord, DealsWord, DeviceWord, GoalWord, InventoryWord, OsWord, PlanWord, ScopeWord,
-    StatusWord,
-};
+pub use targeting::{GroupDoc, IsDoc, ModifierDoc, RuleDoc, TargetingDoc, ValueDoc};
+pub use warnings::warnings;
+pub use words::{BidWord, DealsWord, GoalWord, PlanWord, ScopeWord, StatusWord};
 
 /// One rule that a document breaks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

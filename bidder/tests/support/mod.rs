@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bidder::{Background, Bidder, BidderCore, Call, Config, Seams};
 use domain::campaign::Deals;
 use domain::creative::{BannerMarkup, Media, NativeAssets, Picture};
-use domain::targeting::Rule;
+use domain::targeting::Dimension;
 use domain::time::ManualClock;
 use domain::{
     Advertiser, AdvertiserId, BidModel, Campaign, CampaignId, Cpm, Creative, CreativeFormat,
@@ -261,7 +261,7 @@ fn standard(name: &str) -> Plainly {
                 icon: picture("https://cdn.shop.example/icon.png", 80, 80),
             });
         }
-        "german" => it.targeting.countries = only("DEU"),
+        "german" => it.targeting.include(Dimension::Countries, ["DEU"]),
         "german-language" => it.creative.language = Some("de".into()),
         "capped" => {
             it.caps = vec![FrequencyCap {
@@ -320,13 +320,6 @@ fn standard_more(name: &str) -> Plainly {
         other => panic!("{other} is not in the standard catalogue"),
     }
     it
-}
-
-fn only(value: &str) -> Rule<String> {
-    Rule {
-        include: vec![value.into()],
-        exclude: Vec::new(),
-    }
 }
 
 fn put(store: &MemoryCampaigns, name: &str) -> (String, LineItemId, CreativeId) {

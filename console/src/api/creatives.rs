@@ -80,7 +80,7 @@ pub(super) async fn one(
         (status = 201, body = CreativeDoc),
         (status = 400, body = ErrorDoc, description = "Not the JSON that is expected"),
         (status = 401, body = ErrorDoc, description = "Not signed in"),
-        (status = 413, body = ErrorDoc, description = "Larger than 1 MiB"),
+        (status = 413, body = ErrorDoc, description = "Larger than 4 MiB"),
         (status = 422, body = ErrorDoc, description = "Fields break rules"),
     )
 )]

@@ -83,7 +83,7 @@ pub(super) async fn one(
         (status = 201, body = LineItemDoc),
         (status = 400, body = ErrorDoc, description = "Not the JSON that is expected"),
         (status = 401, body = ErrorDoc, description = "Not signed in"),
-        (status = 413, body = ErrorDoc, description = "Larger than 1 MiB"),
+        (status = 413, body = ErrorDoc, description = "Larger than 4 MiB"),
         (status = 422, body = ErrorDoc, description = "Fields break rules"),
     )
 )]
@@ -203,8 +203,12 @@ impl From<Refusal> for RefusalDoc {
 async fn put(app: App, identity: Identity, document: LineItemDoc) -> Result<LineItemDoc, Problem> {
     let object = document.check().map_err(Problem::Invalid)?;
     app.blocking(move |app| {
-        let stored = Desk::open(app, &identity)?.put_line_item(object)?;
-        Ok(LineItemDoc::from(&stored))
+        let desk = Desk::open(app, &identity)?;
+        let stored = desk.put_line_item(object)?;
+        Ok(LineItemDoc {
+            warnings: desk.seen.warnings(&stored),
+            ..LineItemDoc::from(&stored)
+        })
     })
     .await
 }

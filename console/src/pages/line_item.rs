@@ -59,7 +59,7 @@ pub(crate) async fn new(
     if let [only] = place.creatives.as_slice() {
         values.set("creative_ids", only.id.to_string());
     }
-    Ok(form(&identity, &place, &values, &[]))
+    Ok(form((&identity, &[]), &place, &values, &[]))
 }
 
 /// The form for an existing one.
@@ -69,15 +69,16 @@ pub(crate) async fn edit(
     State(app): State<App>,
 ) -> Result<Markup, Problem> {
     let by = identity.clone();
-    let (place, values) = app
+    let (place, values, warnings) = app
         .blocking(move |app| {
             let seen = Seen::read(app, &by)?;
             let place = Place::existing(&seen, LineItemId(id))?;
-            let values = forms::line_item::values(seen.line_item(LineItemId(id))?);
-            Ok((place, values))
+            let line_item = seen.line_item(LineItemId(id))?;
+            let values = forms::line_item::values(line_item);
+            Ok((place, values, seen.warnings(line_item)))
         })
         .await?;
-    Ok(form(&identity, &place, &values, &[]))
+    Ok(form((&identity, &warnings), &place, &values, &[]))
 }
 
 /// Creates one.
@@ -130,22 +131,41 @@ async fn save(app: &App, sent: Form, place: Place) -> Result<Response, Problem> 
     let saved = app
         .blocking(move |app| {
             let line_item = forms::line_item::parse(&read, id, campaign.0)?;
-            let stored = Desk::open(app, &by)?.put_line_item(line_item)?;
-            Ok(format!("/campaigns/{}", stored.campaign))
+            let desk = Desk::open(app, &by)?;
+            let stored = desk.put_line_item(line_item)?;
+            // Back to the form, which shows the warnings.
+            Ok(match desk.seen.warnings(&stored).is_empty() {
+                true => format!("/campaigns/{}", stored.campaign),
+                false => format!("/line-items/{}", stored.id),
+            })
         })
         .await;
-    after_form(saved, |errors| form(&identity, &place, &values, errors))
+    after_form(saved, |errors| {
+        form((&identity, &[]), &place, &values, errors)
+    })
 }
 
-fn form(identity: &Identity, place: &Place, values: &Values, errors: &[FieldError]) -> Markup {
+fn form(
+    (identity, warnings): (&Identity, &[FieldError]),
+    place: &Place,
+    values: &Values,
+    errors: &[FieldError],
+) -> Markup {
     let home = format!("/campaigns/{}", place.campaign.id);
     let (title, action) = match place.id {
         0 => ("New line item", format!("{home}/line-items")),
         id => ("Edit line item", format!("/line-items/{id}")),
     };
     let inputs = forms::line_item::draw(&FormView { values, errors }, &place.creatives);
-    let body =
-        html! { div.card { (forms::frame(&action, &identity.form_token, "Save", &inputs)) } };
+    let body = html! {
+        @if !warnings.is_empty() {
+            div.notice role="status" {
+                b { "Saved, but it will not deliver as it is." }
+                ul { @for warning in warnings { li { code { (warning.field) } " " (warning.rule) } } }
+            }
+        }
+        div.card { (forms::frame(&action, &identity.form_token, "Save", &inputs)) }
+    };
     layout::page(
         identity,
         title,

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use domain::campaign::Deals;
 use domain::creative::{Media, NativeAssets, Picture};
-use domain::targeting::{DeviceKind, Inventory, Os, Rule, Size};
+use domain::targeting::{Dimension, Expression, Modifier};
 use domain::{AdvertiserId, BidModel, CampaignId, Cpm, CreativeFormat, CreativeId};
 use domain::{FrequencyCap, LineItem, Micros, Targeting};
 use store::campaign::CampaignStore;
@@ -72,39 +72,46 @@ async fn send_back(world: &World, edit: &str, action: &str) {
     );
 }
 
-fn rule<T>(include: Vec<T>, exclude: Vec<T>) -> Rule<T> {
-    Rule { include, exclude }
-}
-
 fn texts(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn full_targeting() -> Targeting {
+    use Dimension as D;
+    let mut it = Targeting::default();
+    it.include(D::Exchanges, ["generic"]);
+    it.include(D::Countries, ["DEU", "USA"]);
+    it.exclude(D::Countries, ["FRA"]);
+    it.exclude(D::Regions, ["USA-CA"]);
+    it.include(D::Devices, ["phone"]);
+    it.exclude(D::Devices, ["out_of_home"]);
+    it.include(D::Os, ["android", "ios"]);
+    it.exclude(D::Inventory, ["dooh"]);
+    it.include(D::Sites, ["news.example", "com.App.Name"]);
+    it.exclude(D::Sites, ["bad.example"]);
+    it.include(D::Sizes, ["300x250"]);
+    it.include(D::Hours, ["8", "9-10@user"]);
+    it.exclude(D::Hours, ["167"]);
+    it.include(D::Segments, ["a b", "7"]);
+    it.exclude(D::Places, ["48.137 11.575 25"]);
+    it.include(D::Metrics, ["viewability 70-100"]);
+    it.include(D::Rolls, ["pre", "mid"]);
+    let is = |dimension, value: &str| Expression::Is(dimension, [value].into_iter().collect());
+    let not = Expression::Not(Box::new(is(D::Languages, "de")));
+    it.groups = Some(Box::new(Expression::Any(vec![is(D::Ages, "18-34"), not])));
+    it.modifiers = vec![Modifier {
+        dimension: D::OsVersions,
+        value: "ios 15-17".into(),
+        factor_ppm: 1_250_000,
+    }];
+    it
 }
 
 fn full_line_item() -> LineItem {
     LineItem {
         bid: BidModel::Cpa(Micros(12_345_678)),
         max_bid: Cpm(Micros(1)),
-        targeting: Targeting {
-            exchanges: rule(texts(&["generic"]), vec![]),
-            countries: rule(texts(&["DEU", "USA"]), texts(&["FRA"])),
-            regions: rule(vec![], texts(&["USA-CA"])),
-            devices: rule(vec![DeviceKind::Phone], vec![DeviceKind::OutOfHome]),
-            os: rule(vec![Os::Android, Os::Ios], vec![]),
-            inventory: rule(vec![], vec![Inventory::Dooh]),
-            sites: rule(
-                texts(&["news.example", "com.App.Name"]),
-                texts(&["bad.example"]),
-            ),
-            sizes: rule(
-                vec![Size {
-                    width: 300,
-                    height: 250,
-                }],
-                vec![],
-            ),
-            hours: rule(vec![8, 9, 10], vec![167]),
-            segments: rule(texts(&["a b", "7"]), vec![]),
-        },
+        targeting: full_targeting(),
         frequency_caps: vec![
             FrequencyCap {
                 impressions: 3,

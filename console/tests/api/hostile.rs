@@ -21,7 +21,8 @@ fn poison(world: &World) {
     store.put_campaign(&one).unwrap();
     let mut one = line_item(HOSTILE, CampaignId(1), CreativeId(1));
     one.id = domain::LineItemId(1);
-    one.targeting.segments.include = vec![HOSTILE.to_owned()];
+    one.targeting
+        .include(domain::targeting::Dimension::Segments, [HOSTILE]);
     one.deals = Deals::Only(vec![HOSTILE.to_owned()]);
     store.put_line_item(&one).unwrap();
     let mut one = creative(HOSTILE, AdvertiserId(1));

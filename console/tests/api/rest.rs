@@ -153,7 +153,7 @@ async fn odd_http_is_refused_politely() {
         (
             post()
                 .header("content-type", json)
-                .body(Body::from(vec![b' '; (1 << 20) + 1])),
+                .body(Body::from(vec![b' '; (4 << 20) + 1])),
             413,
         ),
         (

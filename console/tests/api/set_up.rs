@@ -1,6 +1,7 @@
 //! A first campaign set up by forms alone, and what forms say about wrong input.
 
 use axum::http::StatusCode;
+use domain::targeting::Dimension;
 use domain::{Micros, Plan};
 use store::campaign::CampaignStore;
 
@@ -75,8 +76,12 @@ async fn a_first_campaign_is_set_up_by_forms_alone() {
         (stored.budget, stored.plan),
         (Micros(250_500_000), Plan::Asap)
     );
-    assert_eq!(item.targeting.countries.include, ["DEU", "USA"]);
-    assert_eq!(item.targeting.hours.include, [8, 9, 10, 12]);
+    let included = |dimension| {
+        let rule = item.targeting.rule(dimension).unwrap();
+        rule.include.iter().collect::<Vec<_>>()
+    };
+    assert_eq!(included(Dimension::Countries), ["DEU", "USA"]);
+    assert_eq!(included(Dimension::Hours), ["8-10", "12"]);
 }
 
 #[tokio::test]
@@ -153,7 +158,7 @@ async fn wrong_line_items_and_creatives_come_back() {
     ];
     let expected = [
         "must be an ISO 3166-1",
-        "must be hours",
+        "must be an hour",
         "at least one deal",
         ">\nGermany<",
         "value=\"many\"",

@@ -41,6 +41,9 @@ pub struct LineItemDoc {
     /// What it shows; without any it does not deliver.
     #[serde(default)]
     pub creative_ids: Vec<u64>,
+    /// What the answer to saving says: rules that can never match. Ignored when sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<FieldError>,
 }
 
 /// What a line item pays for, such as `{"type":"cpc","amount_micros":500000}`.
@@ -143,6 +146,7 @@ impl From<&LineItem> for LineItemDoc {
             frequency_caps: frequency::docs(&line_item.frequency_caps),
             deals: (&line_item.deals).into(),
             creative_ids: line_item.creatives.iter().map(|id| id.0).collect(),
+            warnings: Vec::new(),
         }
     }
 }

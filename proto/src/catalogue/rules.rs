@@ -1,6 +1,7 @@
 //! The rules that documents share, each with the message that says what to change.
 
-use domain::targeting::Size;
+pub use domain::targeting::value::parse_size;
+pub(super) use domain::targeting::value::{PIXELS_MAX, is_token};
 
 use super::FieldError;
 
@@ -18,8 +19,6 @@ pub const FREQUENCY_CAPS_MAX: usize = 8;
 pub const DEALS_MAX: usize = 1000;
 /// Most creatives of one line item: the bidder looks at each that fits the slot.
 pub const CREATIVES_MAX: usize = 1000;
-/// Largest width or height, in pixels: public screens reach 7,680.
-pub(super) const PIXELS_MAX: u32 = 10_000;
 /// Most values in a creative's short lists (categories, attributes).
 pub(super) const DECLARED_MAX: usize = 100;
 
@@ -145,28 +144,6 @@ fn is_authority(authority: &str) -> bool {
         && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
-/// Reads a size such as `300x250`; each side 1 to 10,000.
-pub fn parse_size(text: &str) -> Option<Size> {
-    let (width, height) = text.split_once('x')?;
-    Some(Size {
-        width: parse_side(width)?,
-        height: parse_side(height)?,
-    })
-}
-
-fn parse_side(text: &str) -> Option<u32> {
-    let digits = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
-    let side = text.parse().ok().filter(|_| digits)?;
-    (1..=PIXELS_MAX).contains(&side).then_some(side)
-}
-
 pub(super) fn size_text(width: u32, height: u32) -> String {
     format!("{width}x{height}")
-}
-
-/// Whether the text is a token that exchanges compare byte by byte: printable, without spaces around it.
-pub(super) fn is_token(text: &str) -> bool {
-    (1..=domain::limits::FIELD_BYTES_MAX).contains(&text.len())
-        && text.trim() == text
-        && !text.chars().any(char::is_control)
 }

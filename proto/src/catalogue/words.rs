@@ -2,7 +2,6 @@
 
 use domain::IdScope;
 use domain::campaign::{Goal, Plan, Status};
-use domain::targeting::{DeviceKind, Inventory, Os};
 use serde::{Deserialize, Serialize};
 
 macro_rules! words {
@@ -172,71 +171,3 @@ mirrors!(
         Household
     }
 );
-
-words! {
-    /// The kind of device.
-    DeviceWord {
-        /// A phone.
-        Phone = "phone",
-        /// A tablet.
-        Tablet = "tablet",
-        /// A personal computer.
-        Desktop = "desktop",
-        /// A television, a set-top box or a connected device.
-        Tv = "tv",
-        /// A screen in a public place.
-        OutOfHome = "out_of_home",
-    }
-}
-mirrors!(
-    DeviceWord,
-    DeviceKind {
-        Phone,
-        Tablet,
-        Desktop,
-        Tv,
-        OutOfHome
-    }
-);
-
-words! {
-    /// The operating system family.
-    OsWord {
-        /// Google's Android.
-        Android = "android",
-        /// Apple's iOS and iPadOS.
-        Ios = "ios",
-        /// Microsoft Windows.
-        Windows = "windows",
-        /// Apple's macOS.
-        MacOs = "macos",
-        /// Any other Linux, ChromeOS included.
-        Linux = "linux",
-        /// A television's system.
-        TvOs = "tvos",
-    }
-}
-mirrors!(
-    OsWord,
-    Os {
-        Android,
-        Ios,
-        Windows,
-        MacOs,
-        Linux,
-        TvOs
-    }
-);
-
-words! {
-    /// Where the ad is shown.
-    InventoryWord {
-        /// A web page.
-        Site = "site",
-        /// An app.
-        App = "app",
-        /// A screen in a public place.
-        Dooh = "dooh",
-    }
-}
-mirrors!(InventoryWord, Inventory { Site, App, Dooh });

@@ -37,6 +37,8 @@ pub struct Device<'a> {
     pub dnt: bool,
     /// Carrier.
     pub carrier: Option<Text<'a>>,
+    /// The carrier as MCC-MNC, such as `310-005`.
+    pub mccmnc: Option<Text<'a>>,
     /// AdCOM connection type.
     pub connectiontype: Option<u32>,
     /// Screen width in pixels.
@@ -77,6 +79,8 @@ pub struct Geo<'a> {
     pub lat: Option<f64>,
     /// Longitude in degrees.
     pub lon: Option<f64>,
+    /// Minutes that local time is ahead of UTC.
+    pub utcoffset: Option<i32>,
 }
 
 impl<'a> Device<'a> {
@@ -99,6 +103,7 @@ impl<'a> Device<'a> {
                 "lmt" => self.lmt |= value.privacy_flag().unwrap_or(false),
                 "dnt" => self.dnt |= value.privacy_flag().unwrap_or(false),
                 "carrier" => self.carrier = value.text(),
+                "mccmnc" => self.mccmnc = value.text(),
                 "connectiontype" => self.connectiontype = value.u32(),
                 "w" => self.w = value.u32(),
                 "h" => self.h = value.u32(),
@@ -143,6 +148,7 @@ impl<'a> Geo<'a> {
                 "zip" => geo.zip = value.text(),
                 "lat" => geo.lat = value.number(),
                 "lon" => geo.lon = value.number(),
+                "utcoffset" => geo.utcoffset = value.i32(),
                 _ => {}
             }
         }

@@ -42,11 +42,22 @@ pub struct Imp<'a> {
     pub exp_s: Option<u32>,
     /// The publisher's name of the slot.
     pub tagid: Option<Text<'a>>,
+    /// What the exchange measured of the slot.
+    pub metrics: &'a [Metric<'a>],
     /// Impressions that one purchase buys (`qty.multiplier`); 1 when not stated. `None` when stated
     /// but not a positive number of a sane size: nobody can tell what a bid would cost, so none may be made.
     pub multiplier: Option<f64>,
     /// When it is expected to be shown, in milliseconds since 1970 (`dt`).
     pub shown_at_ms: Option<i64>,
+}
+
+/// Something measured of a slot, such as its viewability.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Metric<'a> {
+    /// What was measured.
+    pub kind: Text<'a>,
+    /// Probabilities are 0 to 1.
+    pub value: f64,
 }
 
 /// Private deals of a slot.
@@ -113,6 +124,10 @@ impl<'a> Imp<'a> {
             "rwdd" => self.rwdd = value.flag().unwrap_or(false),
             "exp" => self.exp_s = value.u32(),
             "tagid" => self.tagid = value.text(),
+            "metric" => {
+                let metrics = value.items().filter_map(Metric::read);
+                self.metrics = value.arena().list(metrics);
+            }
             "qty" => self.multiplier = multiplier(value),
             "dt" => self.shown_at_ms = value.int(),
             "ext" if !self.rwdd => {
@@ -129,6 +144,15 @@ impl<'a> Imp<'a> {
             Some(amount) => amount.in_currency(self.floor_currency),
             None => self.floor,
         }
+    }
+}
+
+impl<'a> Metric<'a> {
+    fn read(value: Json<'_, 'a>) -> Option<Self> {
+        Some(Self {
+            kind: value.get("type")?.text()?,
+            value: value.get("value")?.number()?,
+        })
     }
 }
 

@@ -14,6 +14,27 @@ pub struct Publisher<'a> {
     pub domain: Option<Text<'a>>,
 }
 
+/// What is read, heard or watched there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Content<'a> {
+    /// Its categories, in `cattax`.
+    pub cat: &'a [Text<'a>],
+    /// The taxonomy of `cat`; 1, IAB Content Taxonomy 1.0, when not stated.
+    pub cattax: u32,
+    /// Free text.
+    pub keywords: &'a [Text<'a>],
+}
+
+impl Default for Content<'_> {
+    fn default() -> Self {
+        Self {
+            cat: &[],
+            cattax: 1,
+            keywords: &[],
+        }
+    }
+}
+
 /// A web site.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Site<'a> {
@@ -29,6 +50,10 @@ pub struct Site<'a> {
     pub referrer: Option<Text<'a>>,
     /// Content categories of the site, the section and the page.
     pub cat: &'a [Text<'a>],
+    /// The taxonomy of `cat`; 1, IAB Content Taxonomy 1.0, when not stated.
+    pub cattax: u32,
+    /// What the page shows.
+    pub content: Content<'a>,
     /// Free text.
     pub keywords: &'a [Text<'a>],
     /// Its publisher; empty when not sent.
@@ -50,6 +75,12 @@ pub struct App<'a> {
     pub storeurl: Option<Text<'a>>,
     /// Content categories of the app, the section and the page.
     pub cat: &'a [Text<'a>],
+    /// The taxonomy of `cat`; 1, IAB Content Taxonomy 1.0, when not stated.
+    pub cattax: u32,
+    /// What the app shows.
+    pub content: Content<'a>,
+    /// Its categories in the app store, which some exchanges send as `ext.storecat`.
+    pub store_categories: &'a [Text<'a>],
     /// Free text.
     pub keywords: &'a [Text<'a>],
     /// Its publisher; empty when not sent.
@@ -86,9 +117,27 @@ impl<'a> Publisher<'a> {
     }
 }
 
+impl<'a> Content<'a> {
+    fn read(value: Json<'_, 'a>) -> Self {
+        let mut content = Self::default();
+        for (key, value) in value.object().into_iter().flatten() {
+            match key {
+                "cat" => add_new(&mut content.cat, value),
+                "cattax" => content.cattax = value.u32().unwrap_or(1),
+                "keywords" | "kwarray" => add_new(&mut content.keywords, value),
+                _ => {}
+            }
+        }
+        content
+    }
+}
+
 impl<'a> Site<'a> {
     pub(super) fn read(value: Json<'_, 'a>) -> Option<Self> {
-        let mut site = Self::default();
+        let mut site = Self {
+            cattax: 1,
+            ..Self::default()
+        };
         for (key, value) in value.object()? {
             match key {
                 "id" => site.id = value.text(),
@@ -97,6 +146,8 @@ impl<'a> Site<'a> {
                 "page" => site.page = value.text(),
                 "ref" => site.referrer = value.text(),
                 "cat" | "sectioncat" | "pagecat" => add_new(&mut site.cat, value),
+                "cattax" => site.cattax = value.u32().unwrap_or(1),
+                "content" => site.content = Content::read(value),
                 "keywords" | "kwarray" => add_new(&mut site.keywords, value),
                 "publisher" => site.publisher = Publisher::read(value),
                 _ => {}
@@ -108,7 +159,10 @@ impl<'a> Site<'a> {
 
 impl<'a> App<'a> {
     pub(super) fn read(value: Json<'_, 'a>) -> Option<Self> {
-        let mut app = Self::default();
+        let mut app = Self {
+            cattax: 1,
+            ..Self::default()
+        };
         for (key, value) in value.object()? {
             match key {
                 "id" => app.id = value.text(),
@@ -117,6 +171,12 @@ impl<'a> App<'a> {
                 "domain" => app.domain = value.text(),
                 "storeurl" => app.storeurl = value.text(),
                 "cat" | "sectioncat" | "pagecat" => add_new(&mut app.cat, value),
+                "cattax" => app.cattax = value.u32().unwrap_or(1),
+                "content" => app.content = Content::read(value),
+                "ext" => {
+                    let listed = value.get("storecat").map(Json::texts);
+                    app.store_categories = listed.unwrap_or_default();
+                }
                 "keywords" | "kwarray" => add_new(&mut app.keywords, value),
                 "publisher" => app.publisher = Publisher::read(value),
                 _ => {}

@@ -2,7 +2,7 @@
 
 use domain::campaign::Deals;
 use domain::random::SplitMix64;
-use domain::targeting::Rule;
+use domain::targeting::Dimension;
 use domain::{
     Advertiser, AdvertiserId, BidModel, Campaign, CampaignId, Cpm, Creative, CreativeId, Currency,
     FrequencyCap, Goal, LineItem, LineItemId, Micros, Plan, Status, Targeting, Timestamp,
@@ -198,16 +198,13 @@ fn create_creatives(
 }
 
 fn line_item(sketch: &Sketch, campaign: CampaignId, creatives: Vec<CreativeId>) -> LineItem {
-    let segments = sketch
-        .segments
-        .iter()
-        .map(|segment| (*segment).to_owned())
-        .collect();
     let cap = FrequencyCap {
         impressions: 3,
         window_s: 3_600,
         per: domain::IdScope::User,
     };
+    let mut targeting = Targeting::default();
+    targeting.include(Dimension::Segments, sketch.segments);
     LineItem {
         id: LineItemId(0),
         campaign,
@@ -215,13 +212,7 @@ fn line_item(sketch: &Sketch, campaign: CampaignId, creatives: Vec<CreativeId>) 
         status: Status::Active,
         bid: sketch.bid,
         max_bid: Cpm(Micros::from_units(12)),
-        targeting: Targeting {
-            segments: Rule {
-                include: segments,
-                exclude: Vec::new(),
-            },
-            ..Targeting::default()
-        },
+        targeting,
         frequency_caps: if sketch.capped { vec![cap] } else { Vec::new() },
         deals: Deals::OpenOnly,
         creatives,

@@ -2,7 +2,7 @@
 
 use domain::campaign::Deals;
 use domain::creative::BannerMarkup;
-use domain::targeting::{DeviceKind, Size};
+use domain::targeting::{Dimension, Expression, Modifier};
 use domain::{
     Advertiser, AdvertiserId, BidModel, Campaign, CampaignId, Catalogue, Cpm, Creative,
     CreativeFormat, CreativeId, Currency, FrequencyCap, Goal, IdScope, LineItem, LineItemId,
@@ -98,13 +98,19 @@ fn creative() -> Creative {
 
 fn line_item() -> LineItem {
     let mut targeting = Targeting::default();
-    targeting.countries.include = vec!["DEU".to_owned(), "USA".to_owned()];
-    targeting.devices.exclude = vec![DeviceKind::OutOfHome];
-    targeting.sizes.include = vec![Size {
-        width: 300,
-        height: 250,
-    }];
-    targeting.hours.include = (0..168).collect();
+    targeting.include(Dimension::Countries, ["DEU", "USA"]);
+    targeting.exclude(Dimension::Devices, ["out_of_home"]);
+    targeting.include(Dimension::Sizes, ["300x250"]);
+    targeting.include(Dimension::Hours, (0..168).map(|hour: u8| hour.to_string()));
+    targeting.groups = Some(Box::new(Expression::Not(Box::new(Expression::Is(
+        Dimension::Keywords,
+        ["war"].into_iter().collect(),
+    )))));
+    targeting.modifiers.push(Modifier {
+        dimension: Dimension::Os,
+        value: "ios".into(),
+        factor_ppm: 1_500_000,
+    });
     LineItem {
         id: LineItemId(0),
         campaign: CampaignId(1),

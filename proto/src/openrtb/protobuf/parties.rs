@@ -7,8 +7,8 @@ use crate::openrtb::json::{split_texts, text_flag};
 use crate::openrtb::source::NODES_MAX;
 use crate::openrtb::user::DATA_MAX;
 use crate::openrtb::{
-    App, Arena, ClientHints, Device, Dooh, Eid, Geo, Publisher, Regs, Signal, Site, SupplyChain,
-    SupplyChainNode, Text, Uid, User, UserData,
+    App, Arena, ClientHints, Content, Device, Dooh, Eid, Geo, Publisher, Regs, Signal, Site,
+    SupplyChain, SupplyChainNode, Text, Uid, User, UserData,
 };
 
 impl<'a> Publisher<'a> {
@@ -17,6 +17,16 @@ impl<'a> Publisher<'a> {
             id: text(&message.id),
             name: text(&message.name),
             domain: text(&message.domain),
+        })
+    }
+}
+
+impl<'a> Content<'a> {
+    fn from_wire(arena: &'a Arena, message: Option<&'a wire::Content>) -> Self {
+        message.map_or_else(Self::default, |message| Self {
+            cat: labels(arena, [&message.cat]),
+            cattax: message.cattax.and_then(natural).unwrap_or(1),
+            keywords: keywords(arena, &message.keywords, &message.kwarray),
         })
     }
 }
@@ -30,6 +40,8 @@ impl<'a> Site<'a> {
             page: text(&message.page),
             referrer: text(&message.r#ref),
             cat: labels(arena, [&message.cat, &message.sectioncat, &message.pagecat]),
+            cattax: message.cattax.and_then(natural).unwrap_or(1),
+            content: Content::from_wire(arena, message.content.as_ref()),
             keywords: keywords(arena, &message.keywords, &message.kwarray),
             publisher: Publisher::from_wire(message.publisher.as_ref()),
         }
@@ -45,6 +57,9 @@ impl<'a> App<'a> {
             domain: text(&message.domain),
             storeurl: text(&message.storeurl),
             cat: labels(arena, [&message.cat, &message.sectioncat, &message.pagecat]),
+            cattax: message.cattax.and_then(natural).unwrap_or(1),
+            content: Content::from_wire(arena, message.content.as_ref()),
+            store_categories: &[], // the protobuf form has no place for them
             keywords: keywords(arena, &message.keywords, &message.kwarray),
             publisher: Publisher::from_wire(message.publisher.as_ref()),
         }
@@ -63,7 +78,7 @@ impl<'a> Dooh<'a> {
     }
 }
 
-fn labels<'a>(arena: &'a Arena, lists: [&'a Vec<String>; 3]) -> &'a [Text<'a>] {
+fn labels<'a, const N: usize>(arena: &'a Arena, lists: [&'a Vec<String>; N]) -> &'a [Text<'a>] {
     let labels = lists.into_iter().flat_map(|list| stated(list));
     arena.joined_new(&[], labels, LABELS_MAX)
 }
@@ -94,6 +109,7 @@ impl<'a> Device<'a> {
             lmt: message.lmt.contains(&true),
             dnt: message.dnt.contains(&true),
             carrier: text(&message.carrier),
+            mccmnc: text(&message.mccmnc),
             connectiontype: message.connectiontype.and_then(natural),
             w: message.w.and_then(natural),
             h: message.h.and_then(natural),
@@ -126,6 +142,7 @@ impl<'a> Geo<'a> {
             zip: text(&message.zip),
             lat: message.lat.filter(|degrees| degrees.is_finite()),
             lon: message.lon.filter(|degrees| degrees.is_finite()),
+            utcoffset: message.utcoffset,
         }
     }
 }

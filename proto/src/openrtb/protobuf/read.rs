@@ -9,7 +9,7 @@ use crate::openrtb::imp::{DEALS_MAX, sane_multiplier};
 use crate::openrtb::json::whole;
 use crate::openrtb::{
     Amount, App, Arena, BannerSlot, BidRequest, Deal, Device, Dooh, DurationFloor, Imp, MediaSlot,
-    NativeSlot, Pmp, Regs, RequestError, Site, SupplyChain, Text, User,
+    Metric, NativeSlot, Pmp, Regs, RequestError, Site, SupplyChain, Text, User,
 };
 
 pub(super) fn request<'a>(
@@ -95,10 +95,18 @@ impl<'a> Imp<'a> {
             rwdd: message.rwdd.unwrap_or(false),
             exp_s: message.exp.and_then(natural),
             tagid: text(&message.tagid),
+            metrics: arena.list(message.metric.iter().filter_map(metric)),
             multiplier: multiplier(message.qty.as_ref()),
             shown_at_ms: message.dt.and_then(whole),
         })
     }
+}
+
+fn metric(message: &wire::Metric) -> Option<Metric<'_>> {
+    Some(Metric {
+        kind: text(&message.r#type)?,
+        value: message.value.filter(|value| value.is_finite())?,
+    })
 }
 
 fn multiplier(qty: Option<&wire::Qty>) -> Option<f64> {

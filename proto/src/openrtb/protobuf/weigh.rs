@@ -79,6 +79,7 @@ fn inside(kind: Kind, number: u64) -> Option<Kind> {
         (Imp, 11) => Pmp,
         (Imp, 13) => Native,
         (Imp, 15) => Audio,
+        (Imp, 17) => Leaf,
         (Banner, 15) | (Video, 36) | (Audio, 31) | (Deal, 9) => Leaf,
         (Native, 50) => Layout,
         (Layout, 6 | 13) => Leaf,
