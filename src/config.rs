@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use bidder::invalid_traffic::TrafficLists;
 use bidder::supply::BlockedSellers;
-use domain::{Currency, FxTable, Micros};
+use domain::{Clock, Currency, FxTable, Micros};
 use event_log::embedded::EmbeddedConfig;
 
 use file::File;
@@ -206,6 +206,13 @@ fn set(table: &mut toml::Table, key: &str, value: &str) -> Option<()> {
 }
 
 fn rates(rates: &file::Rates) -> Result<FxTable, ConfigError> {
+    if !rates.file.as_os_str().is_empty() {
+        let now = domain::time::SystemClock::new().now();
+        return bidder::rates::read(&rates.file, now).map_err(|error| {
+            let file = rates.file.display().to_string();
+            rule("rates.file", &file, &error.to_string())
+        });
+    }
     let date = rates.day.date.ok_or_else(|| {
         rule(
             "rates.day",
@@ -228,16 +235,8 @@ fn rates(rates: &file::Rates) -> Result<FxTable, ConfigError> {
         })?;
         table.push((currency, rate.0));
     }
-    Ok(FxTable::new(days_from_civil(date), table))
-}
-
-/// Days since 1970-01-01 of a date of the Gregorian calendar (Howard Hinnant, "chrono-compatible date algorithms").
-fn days_from_civil(date: toml::value::Date) -> i32 {
-    let (month, day) = (i32::from(date.month), i32::from(date.day));
-    let year = i32::from(date.year) - i32::from(month <= 2);
-    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+    let day = bidder::rates::days_from_civil(date.year.into(), date.month.into(), date.day.into());
+    Ok(FxTable::new(day, table))
 }
 
 fn bidder_config(file: &File, fx: FxTable, fee_ppm: i64) -> bidder::Config {
@@ -253,8 +252,10 @@ fn bidder_config(file: &File, fx: FxTable, fee_ppm: i64) -> bidder::Config {
         in_flight_max: file.bidder.in_flight_max,
         public_url: file.pixel.public_url.clone(),
         seat: file.bidder.seat.clone(),
+        dsa_payer: file.bidder.dsa_payer.clone(),
         region: file.region.clone(),
         fx,
+        rates_file: Some(file.rates.file.clone()).filter(|path| !path.as_os_str().is_empty()),
         fee_ppm,
         lease_share_ppm: (file.bidder.lease_percent * 1e4).round() as i64,
         provisional_s: file.bidder.provisional_s,

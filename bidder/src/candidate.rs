@@ -245,12 +245,13 @@ fn try_ad(
     // The cheaper check first: most ads that are refused do not fit the slot.
     rules::check_slot(slot.imp, ad)?;
     rules::check_request(auction.request, ad)?;
+    let live = auction.snapshot.campaign_of(item);
+    rules::check_showing(auction.request, slot.imp, (ad, live))?;
     if let CreativeFormat::Native(assets) = &ad.creative.format {
         let layout = slot.native.as_ref().ok_or(Reject::Format)?;
         proto::openrtb::markup::native::check(layout, assets).map_err(|_| Reject::Format)?;
     }
     rules::offers(auction.market, slot.imp, (item, ad), offers)?;
-    let live = auction.snapshot.campaign_of(item);
     check_bound(auction, item, offers, numbers)?;
     let (features, prediction) = slot.scorer.score(&auction.snapshot.model, ad);
     (numbers.click, numbers.conversion) = (prediction.click, prediction.conversion);

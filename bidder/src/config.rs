@@ -1,6 +1,7 @@
 //! Knobs of the bidder, with their defaults, units and reasons.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use domain::limits::REQUEST_IMPS_MAX;
 use domain::{Currency, FxTable};
@@ -51,10 +52,14 @@ pub struct Config {
     pub public_url: String,
     /// Our seat id on every exchange that names none of its own.
     pub seat: String,
+    /// Who pays for the ads, as the Digital Services Act wants it told, at most 100 characters; empty: the advertiser.
+    pub dsa_payer: String,
     /// The region written into events.
     pub region: String,
-    /// Exchange rates.
+    /// Exchange rates to begin with.
     pub fx: FxTable,
+    /// Dated rates (see [`crate::rates`]) that replace them while the program runs.
+    pub rates_file: Option<PathBuf>,
     /// The platform's fee on media cost, in millionths.
     pub fee_ppm: i64,
     /// The most that all bidders' leases of a campaign may be of what is left, in millionths: what one bidder
@@ -88,8 +93,10 @@ impl Default for Config {
             in_flight_max: 1024,
             public_url: "https://pixel.localhost".to_owned(),
             seat: "paceline".to_owned(),
+            dsa_payer: String::new(),
             region: "local".to_owned(),
             fx: FxTable::new(0, default_rates()),
+            rates_file: None,
             fee_ppm: 0,
             lease_share_ppm: 20_000,
             provisional_s: 60,
@@ -338,7 +345,7 @@ impl Config {
         ]
     }
 
-    fn text_rules(&self) -> [Rule; 4] {
+    fn text_rules(&self) -> [Rule; 5] {
         let names: Vec<_> = self.exchanges.keys().collect();
         let shades: Vec<_> = self.exchanges.values().map(|e| e.shade).collect();
         let shaded = shades.iter().all(|shade| *shade > 0.0 && *shade <= 1.0);
@@ -354,6 +361,12 @@ impl Config {
                 &self.seat,
                 !self.seat.is_empty(),
                 "must not be empty",
+            ),
+            Rule::new(
+                "dsa_payer",
+                &self.dsa_payer,
+                self.dsa_payer.chars().count() <= crate::snapshot::BEHALF_CHARS_MAX,
+                "must have at most 100 characters",
             ),
             Rule::new(
                 "exchanges",
@@ -415,12 +428,13 @@ mod tests {
     #[test]
     fn each_broken_rule_names_its_key() {
         type Break = fn(&mut Config);
-        let cases: [(&str, Break); 6] = [
+        let cases: [(&str, Break); 7] = [
             ("cores", |c| c.cores = 0),
             ("deadline_ms", |c| c.deadline_ms = c.network_margin_ms),
             ("public_url", |c| c.public_url = "https://x/".into()),
             ("seat", |c| c.seat.clear()),
             ("fee_ppm", |c| c.fee_ppm = -1),
+            ("dsa_payer", |c| c.dsa_payer = "x".repeat(101)),
             ("exchanges", |c| {
                 c.exchanges.insert("a/b".into(), ExchangeConfig::default());
             }),

@@ -5,7 +5,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 
 use domain::ids::BidIds;
 use domain::random::SplitMix64;
-use domain::{EventId, NoBid, Outcome, Timestamp};
+use domain::{EventId, FxTable, NoBid, Outcome, Timestamp};
 use pacing::account::HoldKey;
 use prost::Message;
 use proto::event::{self, BidRef};
@@ -215,7 +215,8 @@ impl BidderCore {
         let deadline_us = admission::deadline_us(&shared, (call, exchange), request)?;
         let snapshot = self.adopt_snapshot(now)?;
         let seat = admission::check(&shared, exchange, request)?;
-        let currency = currency(&shared, request, &snapshot).ok_or(NoBid::NotForUs)?;
+        let fx = shared.fx.load();
+        let currency = currency(&fx, request, &snapshot).ok_or(NoBid::NotForUs)?;
         let mut texts = std::mem::take(&mut self.texts);
         texts.fill(request);
         let reader = Reader {
@@ -244,7 +245,7 @@ impl BidderCore {
             at: request.at,
             pays: exchange.pays,
             seat,
-            fx: &shared.config.fx,
+            fx: &fx,
             currency,
         };
         let auction = Auction {
@@ -456,13 +457,13 @@ fn refused(why: NoBid, reply: Reply) -> (Outcome, Reply) {
 }
 
 fn currency(
-    shared: &Shared,
+    fx: &FxTable,
     request: &BidRequest<'_>,
     snapshot: &Snapshot,
 ) -> Option<domain::Currency> {
     let usd = [domain::Currency::USD];
     let accepted = request.cur.unwrap_or(&usd);
-    answer_currency(&shared.config.fx, accepted, &snapshot.currencies)
+    answer_currency(fx, accepted, &snapshot.currencies)
 }
 
 /// The user's profile. A store that fails makes the user unknown: capped line items stay out.

@@ -26,6 +26,7 @@ pub mod pod;
 pub mod price;
 pub mod privacy;
 pub mod pseudonym;
+pub mod rates;
 pub mod record;
 pub mod respond;
 pub mod rules;

@@ -24,6 +24,11 @@ pub const SNAPSHOTS_REFUSED: &str = "paceline_bidder_snapshots_refused_total";
 /// Requests that HTTP refused, by `status`.
 pub const HTTP_REFUSED: &str = "paceline_bidder_http_refused_total";
 
+/// Files of exchange rates that could not be used; the last rates stay in use.
+pub const RATES_REFUSED: &str = "paceline_bidder_rates_refused_total";
+/// How old the exchange rates in use are, in days.
+pub const RATES_AGE_DAYS: &str = "paceline_bidder_rates_age_days";
+
 /// The label of an outcome.
 pub fn outcome_label(outcome: Outcome) -> &'static str {
     match outcome {

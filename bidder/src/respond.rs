@@ -6,7 +6,7 @@ use domain::{BidId, Creative};
 use proto::event::BidRef;
 use proto::openrtb::markup::vast::VastAd;
 use proto::openrtb::markup::{self, Tracking};
-use proto::openrtb::{Bid, Format, Imp, MarkupType, ResponseHead};
+use proto::openrtb::{Bid, DsaAnswer, Format, Imp, MarkupType, ResponseHead};
 use proto::token::{Purpose, TokenKeys};
 
 use crate::auction::{Auction, Win};
@@ -53,7 +53,7 @@ pub fn reference(auction: &Auction<'_>, win: &Win, (id, ad): (BidId, &Ad)) -> Bi
         price_cpm_micros: win.candidate.numbers.price.0.0,
         currency: auction.market.currency.to_string(),
         rate: win.candidate.rate,
-        rate_day: auction.config.fx.day,
+        rate_day: auction.market.fx.day,
         campaign_currency: campaign.map(|c| c.currency).unwrap_or_default().to_string(),
         hold_micros: win.hold.map_or(0, |hold| hold.amount.0),
         hold_ms: win.hold_ms,
@@ -218,6 +218,8 @@ fn bid<'a>(
         CreativeFormat::Native(_) => (MarkupType::Native, (0, 0), None),
     };
     let deal = win.candidate.deal.and_then(|at| imp.pmp.deals.get(at));
+    let language = creative.language.as_deref();
+    let by_tag = !auction.request.wlangb.is_empty();
     let plain = Bid::new(
         &texts.id,
         imp.id,
@@ -239,8 +241,22 @@ fn bid<'a>(
         dur_s,
         dealid: deal.map(|deal| deal.id),
         exp_s: u32::try_from(win.hold_ms / 1000).ok(),
-        language: creative.language.as_deref(),
+        language: language.filter(|_| !by_tag),
+        langb: language.filter(|_| by_tag),
+        dsa: transparency(auction, win),
         ..plain
+    })
+}
+
+/// Who stands behind the ad, where the request wants it told.
+fn transparency<'a>(auction: &Auction<'a>, win: &Win) -> Option<DsaAnswer<'a>> {
+    let item = auction.snapshot.items.get(win.candidate.item)?;
+    let behalf = auction.snapshot.campaign_of(item).behalf.as_str();
+    let payer = auction.config.dsa_payer.as_str();
+    let wanted = auction.request.regs.dsa.is_welcome() && !behalf.is_empty();
+    wanted.then_some(DsaAnswer {
+        behalf,
+        paid: if payer.is_empty() { behalf } else { payer },
     })
 }
 

@@ -1,5 +1,7 @@
 //! The request's rules, one plain function each: may this ad be shown there, and on what terms.
 
+mod showing;
+
 use domain::creative::{BannerMarkup, CreativeFormat, Media};
 use domain::targeting::Size;
 use domain::{Creative, Currency, FxTable, Reject};
@@ -8,6 +10,8 @@ use proto::openrtb::{BannerSlot, BidRequest, Deal, Floor, Imp, MediaSlot, Text};
 use crate::config::Pays;
 use crate::price::{PriceRule, Terms, floor_in};
 use crate::snapshot::{Ad, Item};
+
+pub use showing::check_showing;
 
 /// OpenRTB's auction types that matter to the price.
 const FIRST_PRICE: u32 = 1;
@@ -48,7 +52,8 @@ pub fn check_request(request: &BidRequest<'_>, ad: &Ad) -> Result<(), Reject> {
     if !categories_allowed(request, &creative.categories) {
         return Err(Reject::BlockedCategory);
     }
-    if !language_allowed(request.wlang, creative.language.as_deref()) {
+    let language = creative.language.as_deref();
+    if !language_allowed(request.wlang, language) || !language_allowed(request.wlangb, language) {
         return Err(Reject::Language);
     }
     Ok(())

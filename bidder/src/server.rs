@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use domain::{Clock, Timestamp};
+use domain::Timestamp;
 use service_kit::{ServeError, ServerLimits, ServerOptions, Shutdown, run_cores};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::background::Background;
 use crate::gate::Gates;
 use crate::http::{CoreService, Load};
+use crate::metrics;
+use crate::rates::Follower;
 use crate::shared::Bidder;
 
 /// Names threads and metrics.
@@ -48,11 +50,11 @@ impl Server {
         let config = bidder.config();
         let stop = Shutdown::new();
         let thread = {
-            let (clock, stop) = (Arc::clone(&bidder.shared.clock), stop.clone());
+            let (bidder, stop) = (bidder.clone(), stop.clone());
             let every = Duration::from_millis(config.refresh_ms);
             std::thread::Builder::new()
                 .name(format!("{NAME}-background"))
-                .spawn(move || drive(background, clock.as_ref(), every, &stop))
+                .spawn(move || drive(background, &bidder, every, &stop))
                 .map_err(|source| ServeError::Start { name: NAME, source })?
         };
         let options = ServerOptions {
@@ -119,12 +121,17 @@ async fn beat(core: Weak<CoreService>) {
 }
 
 /// Refreshes often, ticks each beat, and once more at the end for what the cores handed over last.
-fn drive(mut background: Background, clock: &dyn Clock, every: Duration, stop: &Shutdown) {
+fn drive(mut background: Background, bidder: &Bidder, every: Duration, stop: &Shutdown) {
+    let clock = bidder.shared.clock.as_ref();
+    let mut rates = Follower::new(bidder.config().rates_file.clone());
     let mut warned = Timestamp(i64::MIN);
     let mut ticked_us: Option<u64> = None;
     loop {
         let stopping = stop.is_triggered();
         let now = clock.now();
+        if rates.is_due(now) {
+            follow_rates(&rates, bidder, now);
+        }
         let refreshed = background.refresh(now);
         let changed = matches!(refreshed, Ok(true));
         let at_us = clock.monotonic_us();
@@ -144,4 +151,18 @@ fn drive(mut background: Background, clock: &dyn Clock, every: Duration, stop: &
         }
         stop.pause(every);
     }
+}
+
+/// Takes the rates of the day out of their file; without one only their age is told.
+fn follow_rates(rates: &Follower, bidder: &Bidder, now: Timestamp) {
+    match rates.look(now) {
+        Ok(Some(table)) => bidder.set_rates(table),
+        Ok(None) => {}
+        Err(error) => {
+            ::metrics::counter!(metrics::RATES_REFUSED).increment(1);
+            tracing::warn!(%error, "exchange rates refused, the last ones stay in use");
+        }
+    }
+    let age = now.day() - i64::from(bidder.rates().day);
+    ::metrics::gauge!(metrics::RATES_AGE_DAYS).set(age as f64);
 }

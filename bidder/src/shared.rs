@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use arc_swap::ArcSwapOption;
-use domain::Clock;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use domain::random::{SplitMix64, mix};
+use domain::{Clock, FxTable};
 use event_log::EventLog;
 use proto::token::TokenKeys;
 use store::budget::Budgets;
@@ -59,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) traffic: InvalidTraffic,
     pub(crate) recent: Provisional,
     pub(crate) snapshot: ArcSwapOption<Snapshot>,
+    pub(crate) fx: ArcSwap<FxTable>,
     pub(crate) budgets_loaded: AtomicBool,
     reports: SyncSender<CoreReport>,
     seed: u64,
@@ -89,6 +90,7 @@ impl Bidder {
             traffic: InvalidTraffic::new(&config.traffic, config.missing_agent)?,
             recent: Provisional::new(config.provisional_s),
             snapshot: ArcSwapOption::empty(),
+            fx: ArcSwap::from_pointee(config.fx.clone()),
             budgets_loaded: AtomicBool::new(false),
             reports,
             seed: seams.seed,
@@ -108,6 +110,19 @@ impl Bidder {
     /// The configuration in use.
     pub fn config(&self) -> &Config {
         &self.shared.config
+    }
+
+    /// Takes other exchange rates into use: requests that begin from now on are decided by them.
+    pub fn set_rates(&self, rates: FxTable) {
+        if **self.shared.fx.load() != rates {
+            tracing::info!(day = rates.day, "exchange rates taken into use");
+            self.shared.fx.store(Arc::new(rates));
+        }
+    }
+
+    /// The exchange rates in use.
+    pub fn rates(&self) -> Arc<FxTable> {
+        self.shared.fx.load_full()
     }
 
     /// What is loaded, by name: campaigns, model, budgets.

@@ -8,8 +8,8 @@ use domain::campaign::Deals;
 use domain::creative::{BannerMarkup, CreativeFormat};
 use domain::targeting::Size;
 use domain::{
-    Campaign, CampaignId, Catalogue, Cpm, Creative, CreativeId, Currency, FrequencyCap, LineItem,
-    LineItemId, Status, Timestamp,
+    AdvertiserId, Campaign, CampaignId, Catalogue, Cpm, Creative, CreativeId, Currency,
+    FrequencyCap, LineItem, LineItemId, Status, Timestamp,
 };
 
 use crate::money::CampaignMoney;
@@ -17,6 +17,9 @@ use crate::targeting::Index;
 
 /// Longest landing page address: it travels in the click token, which must stay under `TOKEN_CHARS_MAX`.
 pub const CLICK_URL_BYTES_MAX: usize = 2048;
+
+/// Most characters of an advertiser's name in an answer; the DSA extension says so.
+pub const BEHALF_CHARS_MAX: usize = 100;
 
 const _: () = assert!(
     (CLICK_URL_BYTES_MAX + 200) * 4 / 3 < domain::limits::TOKEN_CHARS_MAX,
@@ -51,6 +54,8 @@ pub struct LiveCampaign {
     pub money: Arc<CampaignMoney>,
     /// The most that any of its line items bids.
     pub max_bid: Cpm,
+    /// On whose behalf it is shown: the advertiser's name, at most [`BEHALF_CHARS_MAX`] of it.
+    pub behalf: String,
 }
 
 /// A line item, compiled. What decides most refusals comes first and begins a cache line: a request looks at
@@ -147,6 +152,7 @@ impl Snapshot {
                     campaign: campaign.clone(),
                     money: Arc::clone(with.money.entry(campaign.id).or_default()),
                     max_bid: Cpm::ZERO,
+                    behalf: name_of(catalogue, campaign.advertiser),
                 });
                 live.len() - 1
             });
@@ -225,6 +231,15 @@ impl Item {
             Deals::Only(ids) => ids.iter().any(|own| own == id),
         }
     }
+}
+
+fn name_of(catalogue: &Catalogue, id: AdvertiserId) -> String {
+    let named = catalogue
+        .advertisers
+        .binary_search_by_key(&id, |own| own.id);
+    let found = named.ok().and_then(|at| catalogue.advertisers.get(at));
+    let name = found.map_or("", |advertiser| advertiser.name.trim());
+    name.chars().take(BEHALF_CHARS_MAX).collect()
 }
 
 fn idle_because(

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use bidder::{Call, Config, Reply};
 use domain::{Clock, Micros, NoBid, Outcome, Timestamp};
-use proto::event::Kind;
+use proto::event::{self, Kind};
 use store::budget::Budgets;
 use support::{BANNER, NOON, World};
 
@@ -193,4 +193,26 @@ fn a_late_answer_is_withheld_and_its_money_goes_back() {
     );
     assert!(before > Micros::ZERO);
     assert_eq!(money.headroom(), before);
+}
+
+#[test]
+fn a_bid_keeps_the_rate_of_its_time() {
+    let euro = domain::Currency::parse("EUR").unwrap();
+    let mut world = World::new(&["euro"], Config::default());
+    let request = BANNER.replace("\"device\"", "\"cur\":[\"USD\"],\"device\"");
+    let mut prices = Vec::new();
+    for (day, rate) in [(20_000, 1_200_000), (20_001, 1_500_000)] {
+        world
+            .bidder
+            .set_rates(domain::FxTable::new(day, [(euro, rate)]));
+        let answer = world.bid(&request).unwrap();
+        prices.push(answer["seatbid"][0]["bid"][0]["price"].as_f64().unwrap());
+    }
+    world.bidder.set_rates(domain::FxTable::new(20_002, []));
+    assert_eq!(world.bid(&request), None, "a currency without a rate");
+    assert_eq!(prices, [2.4, 3.0]);
+    let events = world.events();
+    let references = events.iter().filter_map(event::Event::bid_ref);
+    let days: Vec<_> = references.map(|own| (own.rate_day, own.rate)).collect();
+    assert_eq!(days, [(20_000, 833_333), (20_001, 666_667)]);
 }

@@ -67,6 +67,7 @@ fn title(reject: Reject) -> &'static str {
         Reject::BlockedAttribute => "Creative attribute blocked",
         Reject::BlockedCreative => "Creative blocked",
         Reject::Separation => "Kept apart in its pod",
+        Reject::Transparency => "Advertiser cannot be shown",
         Reject::Language => "Language not accepted",
         Reject::Deal => "Deal not bought",
         Reject::FrequencyCap => "Frequency cap reached",
@@ -110,6 +111,9 @@ fn advice(reject: Reject) -> &'static str {
         }
         Reject::Separation => {
             "The pod keeps ads of one advertiser, category or file apart; add creatives that differ to fill more of it."
+        }
+        Reject::Transparency => {
+            "The publisher must show who is behind an ad and leaves that to the ad, which no creative here does."
         }
         Reject::Language => {
             "Add a creative in the slot's language, or leave the language empty when there is no text."

@@ -7,6 +7,7 @@
 
 pub mod arena;
 pub mod device;
+pub mod dsa;
 pub mod floor;
 pub mod format;
 pub mod imp;
@@ -24,6 +25,7 @@ pub mod user;
 
 pub use arena::Arena;
 pub use device::{ClientHints, Device, Geo};
+pub use dsa::{Dsa, DsaAnswer};
 pub use floor::{Amount, DurationFloor, Floor};
 pub use format::Format;
 pub use imp::{Deal, Imp, Metric, Pmp};

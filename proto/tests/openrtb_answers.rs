@@ -9,7 +9,9 @@ use proto::openrtb::markup::{
     NativeMismatch, Tracking, VastAd, VastVersion, native_answer, vast_version, write_banner,
     write_vast,
 };
-use proto::openrtb::{Arena, Bid, MarkupType, ResponseHead, no_bid, parse, write_response};
+use proto::openrtb::{
+    Arena, Bid, DsaAnswer, MarkupType, ResponseHead, no_bid, parse, write_response,
+};
 use serde_json::{Value, json};
 
 const VERSIONS: [VastVersion; 5] = [
@@ -64,6 +66,12 @@ fn a_full_bid_is_written_field_by_field() {
         dealid: Some("d"),
         exp_s: Some(300),
         language: Some("en"),
+        langb: Some("en-GB"),
+        apis: &[5],
+        dsa: Some(DsaAnswer {
+            behalf: "Shop",
+            paid: "\"Agency\"",
+        }),
         ..Bid::new(
             "1",
             "i1",
@@ -80,7 +88,8 @@ fn a_full_bid_is_written_field_by_field() {
         { "id": "1", "impid": "i1", "price": 1.234567, "adm": "<VAST/>", "mtype": 2, "adid": "a", "crid": "cr",
           "cid": "c", "adomain": ["shop.example"], "cat": ["IAB3", "IAB3-1"], "cattax": 6, "attr": [1, 16],
           "burl": "https://b?p=${AUCTION_PRICE}", "nurl": "https://n", "lurl": "https://l", "iurl": "https://i",
-          "w": 300, "h": 250, "dur": 15, "slotinpod": -1, "dealid": "d", "exp": 300, "language": "en" },
+          "w": 300, "h": 250, "dur": 15, "slotinpod": -1, "dealid": "d", "exp": 300, "language": "en",
+          "langb": "en-GB", "apis": [5], "ext": { "dsa": { "behalf": "Shop", "paid": "\"Agency\"" } } },
         { "id": "2", "impid": "i2", "price": 0, "adm": "x", "mtype": 1 },
     ] }] });
     assert_eq!(found, expected);

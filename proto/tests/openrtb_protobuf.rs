@@ -12,7 +12,7 @@ use proptest::sample::Index;
 use prost::Message;
 use proto::openrtb::protobuf::{Decoded, wire};
 use proto::openrtb::{
-    Arena, Bid, Floor, Format, MarkupType, RequestError, ResponseHead, Signal, parse,
+    Arena, Bid, DsaAnswer, Floor, Format, MarkupType, RequestError, ResponseHead, Signal, parse,
 };
 use twin::{Schema, encode, write_json};
 
@@ -120,6 +120,12 @@ fn a_response_says_the_same_in_both_forms() {
         dealid: Some("d"),
         exp_s: Some(600),
         language: Some("en"),
+        langb: Some("en-GB"),
+        apis: &[3, 7],
+        dsa: Some(DsaAnswer {
+            behalf: "Shop \"ü\"",
+            paid: "Agency",
+        }),
         ..Bid::new("1", "2", Cpm(Micros(1_234_567)), MarkupType::Video, &markup)
     };
     let bare = Bid::new("3", "4", Cpm(Micros(250_000)), MarkupType::Native, "{}");
@@ -190,6 +196,7 @@ fn privacy_takes_the_stricter_place() {
             gdpr: vec![true, false],
             us_privacy: vec!["1YYN".into()],
             gpc: vec!["0".into(), "what".into()],
+            ..Default::default()
         }),
         ..Default::default()
     };

@@ -45,6 +45,8 @@ pub(crate) struct Bidder {
     pub decide_ms_min: i64,
     pub in_flight_max: usize,
     pub seat: String,
+    /// Empty: the advertiser.
+    pub dsa_payer: String,
     pub fee_percent: f64,
     pub lease_percent: f64,
     pub provisional_s: u32,
@@ -125,6 +127,8 @@ pub(crate) struct Updater {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Rates {
+    /// Dated rates that are read again and again; empty: those below.
+    pub file: PathBuf,
     /// The day the rates are of.
     pub day: toml::value::Datetime,
     /// USD for one unit.
@@ -247,6 +251,7 @@ impl Default for Bidder {
             decide_ms_min: defaults.decide_ms_min,
             in_flight_max: defaults.in_flight_max,
             seat: defaults.seat,
+            dsa_payer: defaults.dsa_payer,
             fee_percent: defaults.fee_ppm as f64 / 1e4,
             lease_percent: defaults.lease_share_ppm as f64 / 1e4,
             provisional_s: defaults.provisional_s,
@@ -307,6 +312,7 @@ impl Default for Rates {
         };
         let usd = [("EUR", 1.1), ("GBP", 1.3), ("JPY", 0.0067)];
         Self {
+            file: PathBuf::new(),
             day: toml::value::Datetime {
                 date: Some(date),
                 time: None,

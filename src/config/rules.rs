@@ -75,6 +75,7 @@ pub(super) fn file_key(knob: &str) -> &str {
         "network_margin_ms" => "bidder.network_margin_ms",
         "in_flight_max" => "bidder.in_flight_max",
         "seat" => "bidder.seat",
+        "dsa_payer" => "bidder.dsa_payer",
         "fee_ppm" => "bidder.fee_percent",
         "lease_share_ppm" => "bidder.lease_percent",
         "public_url" => "pixel.public_url",

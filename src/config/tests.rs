@@ -238,10 +238,18 @@ fn every_exchange_profile_loads() {
 }
 
 #[test]
-fn days_count_from_1970() {
-    let date = |year, month, day| days_from_civil(toml::value::Date { year, month, day });
+fn a_file_of_rates_goes_before_those_in_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rates.csv");
+    let text = format!("[rates]\nfile = {path:?}\n");
+    let error = load(&text, &[]).unwrap_err().to_string();
+    assert!(error.contains("rates.file"), "{error}");
+    std::fs::write(&path, "2020-01-02,EUR,1.25\n").unwrap();
+    let config = load(&text, &[]).unwrap().bidder;
+    let euro = Currency::parse("EUR").unwrap();
     assert_eq!(
-        (date(1970, 1, 1), date(2000, 3, 1), date(2026, 11, 23)),
-        (0, 11_017, 20_780)
+        (config.fx.day, config.fx.rate(euro)),
+        (18_263, Some(1_250_000))
     );
+    assert_eq!(config.rates_file, Some(path));
 }

@@ -293,6 +293,10 @@ fn standard(name: &str) -> Plainly {
 fn standard_more(name: &str) -> Plainly {
     let mut it = standard("video");
     match name {
+        "expanding" => {
+            it = plain();
+            it.creative.attributes = vec![4];
+        }
         "deal-poor" => {
             it = standard("deal-only");
             it.budget = Micros(10);

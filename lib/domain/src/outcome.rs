@@ -87,6 +87,8 @@ closed_list! {
         BlockedCreative => "blocked_creative",
         /// Another bid for the same pod has in common with it what the pod keeps apart.
         Separation => "separation",
+        /// Who stands behind the ad must be shown, and neither the publisher nor the ad does it.
+        Transparency => "transparency",
         /// The language is not accepted.
         Language => "language",
         /// The deal is not one the line item buys, or the auction is private.

@@ -38,6 +38,10 @@ pub struct Imp<'a> {
     pub instl: bool,
     /// The user is rewarded for watching.
     pub rwdd: bool,
+    /// Who puts the ad into the stream: 0 unknown, 1 the player, 2 the server with the player's tracking, 3 the server.
+    pub ssai: u32,
+    /// Blocked creatives, by the `crid` of earlier bids (`ext.bcrid`).
+    pub bcrid: &'a [Text<'a>],
     /// Seconds that may pass between auction and impression.
     pub exp_s: Option<u32>,
     /// The publisher's name of the slot.
@@ -130,12 +134,18 @@ impl<'a> Imp<'a> {
             }
             "qty" => self.multiplier = multiplier(value),
             "dt" => self.shown_at_ms = value.int(),
-            "ext" if !self.rwdd => {
-                let rewarded = value.get("rewarded").or(value.get("is_rewarded_inventory"));
-                self.rwdd = rewarded.and_then(Json::flag).unwrap_or(false);
-            }
+            "ssai" => self.ssai = value.u32().unwrap_or(0),
+            "ext" => self.read_ext(value),
             _ => {}
         }
+    }
+
+    fn read_ext(&mut self, value: Json<'_, 'a>) {
+        if let Some(blocked) = value.get("bcrid") {
+            self.bcrid = blocked.texts();
+        }
+        let rewarded = value.get("rewarded").or(value.get("is_rewarded_inventory"));
+        self.rwdd |= rewarded.and_then(Json::flag).unwrap_or(false);
     }
 
     /// The least price of an open bid with a video or audio ad of `duration_s` in `slot`.

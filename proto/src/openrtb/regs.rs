@@ -1,7 +1,7 @@
 //! Privacy law as the request states it, the stricter of all places it is stated in.
 
 use super::json::Json;
-use super::{Arena, Text};
+use super::{Arena, Dsa, Text};
 
 /// Most GPP sections kept; 27 are defined. More make the signal unreadable.
 const SECTIONS_MAX: usize = 64;
@@ -72,6 +72,8 @@ pub struct Regs<'a> {
     pub gpp: Signal<'a>,
     /// The GPP sections in force, from all places, ascending.
     pub gpp_sid: &'a [i32],
+    /// Transparency under the Digital Services Act.
+    pub dsa: Dsa,
 }
 
 impl<'a> Regs<'a> {
@@ -103,6 +105,7 @@ impl<'a> Regs<'a> {
             "us_privacy" => self.merge_us_privacy(Signal::read(value)),
             "gpp" => self.gpp.merge(Signal::read(value)),
             "gpp_sid" => self.read_gpp_sid(value),
+            "dsa" => self.dsa.read(value),
             _ => {}
         }
     }

@@ -88,6 +88,10 @@ pub struct BidRequest<'a> {
     pub bapp: &'a [Text<'a>],
     /// Allowed languages of a creative, ISO 639-1.
     pub wlang: &'a [Text<'a>],
+    /// The same as IETF BCP 47 tags.
+    pub wlangb: &'a [Text<'a>],
+    /// Blocked creatives, by the `crid` of earlier bids (`ext.bcrid`).
+    pub bcrid: &'a [Text<'a>],
     /// A test: it is not billable. Not one when unreadable, so that its money is watched.
     pub test: bool,
     /// Whether all imps of the page are in this request.
@@ -170,6 +174,9 @@ impl<'a> BidRequest<'a> {
                 }
             }
             "ext" => {
+                if let Some(blocked) = value.get("bcrid") {
+                    self.bcrid = blocked.texts();
+                }
                 if let Some(schain) = value.get("schain") {
                     SupplyChain::merge(&mut self.schain, SupplyChain::read(schain));
                 }
@@ -191,6 +198,7 @@ impl<'a> BidRequest<'a> {
             "badv" => self.badv = value.texts(),
             "bapp" => self.bapp = value.texts(),
             "wlang" => self.wlang = value.texts(),
+            "wlangb" => self.wlangb = value.texts(),
             "test" => self.test = value.flag().unwrap_or(false),
             "allimps" => self.allimps = value.flag().unwrap_or(false),
             _ => {}

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use domain::money::{Cpm, Currency};
 
+use super::DsaAnswer;
 use super::markup::escape::json_bytes;
 
 /// The kind of markup in a bid (`mtype`).
@@ -81,6 +82,12 @@ pub struct Bid<'a> {
     pub exp_s: Option<u32>,
     /// ISO 639-1 language of the ad.
     pub language: Option<&'a str>,
+    /// The same as an IETF BCP 47 tag; one of both is sent.
+    pub langb: Option<&'a str>,
+    /// Interfaces that the ad needs (AdCOM list "API Frameworks").
+    pub apis: &'a [u32],
+    /// Who stands behind the ad (`ext.dsa`).
+    pub dsa: Option<DsaAnswer<'a>>,
 }
 
 impl<'a> Bid<'a> {
@@ -110,6 +117,9 @@ impl<'a> Bid<'a> {
             dealid: None,
             exp_s: None,
             language: None,
+            langb: None,
+            apis: &[],
+            dsa: None,
         }
     }
 }
@@ -174,6 +184,16 @@ fn write_bid(out: &mut Vec<u8>, bid: &Bid<'_>) {
     text(out, "dealid", bid.dealid);
     number(out, "exp", bid.exp_s);
     text(out, "language", bid.language);
+    text(out, "langb", bid.langb);
+    list(out, "apis", bid.apis, |out, api| {
+        digits(out, i64::from(*api))
+    });
+    if let Some(dsa) = bid.dsa {
+        out.extend_from_slice(b",\"ext\":{\"dsa\":{\"behalf\":");
+        json_bytes(out, dsa.behalf);
+        text(out, "paid", Some(dsa.paid));
+        out.extend_from_slice(b"}}");
+    }
     text(out, "adm", Some(bid.adm));
     out.push(b'}');
 }

@@ -228,6 +228,8 @@ fn ints(name: &str) -> &'static [i32] {
         "protocols" | "protocol" => &[2, 3, 7, 5, 6],
         "tmax" => &[100, 200, 1000, 1, -5],
         "at" => &[1, 2, 3, -1],
+        "dsarequired" => &[0, 0, 1, 2, 3, -1],
+        "poddedupe" => &[1, 2, 3, 4, 5],
         "cattax" => &[1, 2],
         "len" => &[140, 90, 3, -1],
         "type" => &[1, 2, 3, 12],

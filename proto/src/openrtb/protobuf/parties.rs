@@ -223,6 +223,9 @@ impl<'a> Regs<'a> {
             for text in &ext.us_privacy {
                 regs.merge_us_privacy(Signal::stated(text));
             }
+            if let Some(dsa) = &ext.dsa {
+                regs.dsa.meet(dsa.dsarequired, dsa.pubrender);
+            }
             let mut signals = ext.gpc.iter().filter(|signal| !signal.is_empty());
             regs.gpc = signals.any(|signal| text_flag(signal).unwrap_or(true));
         }

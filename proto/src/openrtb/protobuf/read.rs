@@ -29,6 +29,7 @@ pub(super) fn request<'a>(
         badv: texts(arena, &message.badv),
         bapp: texts(arena, &message.bapp),
         wlang: texts(arena, &message.wlang),
+        wlangb: texts(arena, &message.wlangb),
         test: message.test.unwrap_or(false),
         allimps: message.allimps.unwrap_or(false),
         ..BidRequest::default()
@@ -93,6 +94,8 @@ impl<'a> Imp<'a> {
             secure: message.secure,
             instl: message.instl.unwrap_or(false),
             rwdd: message.rwdd.unwrap_or(false),
+            ssai: message.ssai.and_then(natural).unwrap_or(0),
+            bcrid: &[], // only JSON has a place for it
             exp_s: message.exp.and_then(natural),
             tagid: text(&message.tagid),
             metrics: arena.list(message.metric.iter().filter_map(metric)),

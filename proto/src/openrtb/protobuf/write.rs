@@ -47,9 +47,19 @@ fn write_bid(out: &mut Vec<u8>, bid: &Bid<'_>) {
     text(out, 23, bid.lurl);
     text(out, 25, bid.language);
     number(out, 28, bid.slotinpod);
+    text(out, 29, bid.langb);
     number(out, 30, bid.cattax);
+    numbers(out, 31, bid.apis);
     number(out, 32, bid.dur_s);
     number(out, 33, Some(bid.mtype as u32));
+    if let Some(dsa) = bid.dsa {
+        message(out, 99, |out| {
+            message(out, 2, |out| {
+                text(out, 1, Some(dsa.behalf));
+                text(out, 2, Some(dsa.paid));
+            });
+        });
+    }
 }
 
 fn stated(text: &str) -> Option<&str> {
