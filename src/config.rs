@@ -261,6 +261,8 @@ fn bidder_config(file: &File, fx: FxTable, fee_ppm: i64) -> bidder::Config {
         provisional_s: file.bidder.provisional_s,
         refresh_ms: file.bidder.refresh_ms,
         eid_sources: file.bidder.eid_sources.clone(),
+        geo_database: Some(file.bidder.geo_database.clone())
+            .filter(|path| !path.as_os_str().is_empty()),
         tcf_vendor_id: Some(file.privacy.tcf_vendor_id).filter(|id| *id > 0),
         traffic: TrafficLists::default(),
         missing_agent: lists::missing_agent(&file.ivt),

@@ -79,6 +79,8 @@ pub struct Config {
     pub missing_agent: MissingAgent,
     /// Sellers that are not bought from on any exchange whose chains are looked at.
     pub blocked_sellers: BlockedSellers,
+    /// A city database in MaxMind's format, for requests that do not say where the device is.
+    pub geo_database: Option<PathBuf>,
     /// By the name in `/bid/{exchange}`.
     pub exchanges: BTreeMap<String, ExchangeConfig>,
 }
@@ -102,6 +104,7 @@ impl Default for Config {
             provisional_s: 60,
             refresh_ms: 100,
             eid_sources: Vec::new(),
+            geo_database: None,
             tcf_vendor_id: None,
             traffic: TrafficLists::default(),
             missing_agent: MissingAgent::default(),

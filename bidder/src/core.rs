@@ -218,7 +218,7 @@ impl BidderCore {
         let fx = shared.fx.load();
         let currency = currency(&fx, request, &snapshot).ok_or(NoBid::NotForUs)?;
         let mut texts = std::mem::take(&mut self.texts);
-        texts.fill(request);
+        texts.fill(request, shared.geo.as_ref());
         let reader = Reader {
             pseudonyms: &shared.pseudonyms,
             eid_sources: &shared.config.eid_sources,

@@ -1,11 +1,15 @@
 //! What the auction needs to know of a request, reduced to the domain's words.
 
+use std::fmt::Write;
+
+use domain::targeting::place::Point;
 use domain::targeting::{DeviceKind, Inventory, Os};
 use domain::{Timestamp, UserKey};
 use proto::openrtb::{BidRequest, Device};
 use store::profile::Profile;
 
 use crate::config::{SEGMENTS_MAX, SITE_LABELS_MAX};
+use crate::geo::{Found, GeoDatabase};
 use crate::privacy::{self, Signals, Verdict};
 use crate::pseudonym::{self, IdSource, Pseudonyms};
 
@@ -18,6 +22,10 @@ pub struct Texts {
     bundle: String,
     country: String,
     region: String,
+    metro: String,
+    city: String,
+    zip: String,
+    point: Option<Point>,
 }
 
 /// What is read of a request before any line item is looked at.
@@ -27,6 +35,14 @@ pub struct RequestFacts<'a> {
     pub country: &'a str,
     /// `COUNTRY-REGION`.
     pub region: &'a str,
+    /// The metro area's code.
+    pub metro: &'a str,
+    /// The city; only where the verdict allows the location, as the two after it.
+    pub city: &'a str,
+    /// The postcode.
+    pub zip: &'a str,
+    /// The point.
+    pub point: Option<Point>,
     /// The kind of device.
     pub device: Option<DeviceKind>,
     /// The operating system.
@@ -64,7 +80,7 @@ pub struct Reader<'a> {
 
 impl Texts {
     /// Takes over what needs another spelling.
-    pub fn fill(&mut self, request: &BidRequest<'_>) {
+    pub fn fill(&mut self, request: &BidRequest<'_>, database: Option<&GeoDatabase>) {
         let site = request.site.as_ref();
         let page = || site.and_then(|site| host_of(site.page?));
         let on_site = site.and_then(|site| site.domain).or_else(page);
@@ -81,13 +97,40 @@ impl Texts {
                 .and_then(|app| app.bundle)
                 .unwrap_or_default(),
         );
+        let addresses = [request.device.ip, request.device.ipv6];
+        let mut addresses = addresses
+            .into_iter()
+            .flatten()
+            .filter_map(|ip| ip.trim().parse().ok());
+        let found = database.and_then(|database| addresses.find_map(|ip| database.find(ip)));
+        self.fill_geo(request, found.as_ref());
+    }
+
+    /// Where the device is: what the request does not say comes from the address, unless they name two countries.
+    fn fill_geo(&mut self, request: &BidRequest<'_>, found: Option<&Found<'_>>) {
         let geo = &request.device.geo;
         let home = &request.user.geo;
-        let country = geo.country.or(home.country).unwrap_or_default();
-        set(&mut self.country, country);
+        let by_address = found.and_then(Found::country);
+        let country = geo.country.or(home.country).or(by_address);
+        set(&mut self.country, country.unwrap_or_default());
         self.country.make_ascii_uppercase();
+        let found = found.filter(|_| by_address == Some(&self.country));
+        let city = geo.city.or_else(|| found?.city());
+        set(&mut self.city, city.unwrap_or_default());
+        let zip = geo.zip.or_else(|| found?.zip());
+        set(&mut self.zip, zip.unwrap_or_default());
+        set(&mut self.metro, geo.metro.unwrap_or_default());
+        if let Some(metro) = found.filter(|_| geo.metro.is_none()).and_then(Found::metro) {
+            write!(self.metro, "{metro}").expect("a String takes every write");
+        }
+        let stated = geo
+            .lat
+            .zip(geo.lon)
+            .and_then(|(lat, lon)| Point::new(lat, lon));
+        self.point = stated.or_else(|| found?.point());
         self.region.clear();
-        if let Some(region) = geo.region.filter(|_| !self.country.is_empty()) {
+        let region = geo.region.or_else(|| found?.region());
+        if let Some(region) = region.filter(|_| !self.country.is_empty()) {
             self.region.push_str(&self.country);
             self.region.push('-');
             // ISO 3166-2 codes come with or without the country before them.
@@ -147,6 +190,10 @@ pub fn read<'a>(
     RequestFacts {
         country: &texts.country,
         region: &texts.region,
+        metro: &texts.metro,
+        city: &texts.city,
+        zip: &texts.zip,
+        point: texts.point,
         device: device_kind(request),
         os: os(&request.device),
         inventory: inventory(request),

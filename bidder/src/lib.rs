@@ -15,6 +15,7 @@ pub mod explain;
 pub mod facts;
 pub mod frequency;
 pub mod gate;
+pub mod geo;
 pub mod http;
 pub mod invalid_traffic;
 mod leases;

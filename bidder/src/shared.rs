@@ -18,6 +18,7 @@ use crate::background::Background;
 use crate::config::{CORE_REPORTS_MAX, Config, ConfigError};
 use crate::core::BidderCore;
 use crate::frequency::Provisional;
+use crate::geo::GeoDatabase;
 use crate::invalid_traffic::InvalidTraffic;
 use crate::money::CoreReport;
 use crate::pseudonym::Pseudonyms;
@@ -57,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) keys: TokenKeys,
     pub(crate) pseudonyms: Pseudonyms,
     pub(crate) traffic: InvalidTraffic,
+    pub(crate) geo: Option<GeoDatabase>,
     pub(crate) recent: Provisional,
     pub(crate) snapshot: ArcSwapOption<Snapshot>,
     pub(crate) fx: ArcSwap<FxTable>,
@@ -88,6 +90,7 @@ impl Bidder {
             keys: seams.keys,
             pseudonyms: Pseudonyms::new(&seams.user_secret),
             traffic: InvalidTraffic::new(&config.traffic, config.missing_agent)?,
+            geo: open_geo(&config)?,
             recent: Provisional::new(config.provisional_s),
             snapshot: ArcSwapOption::empty(),
             fx: ArcSwap::from_pointee(config.fx.clone()),
@@ -146,6 +149,18 @@ impl Bidder {
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.shared.snapshot.load_full()
     }
+}
+
+fn open_geo(config: &Config) -> Result<Option<GeoDatabase>, ConfigError> {
+    let Some(path) = &config.geo_database else {
+        return Ok(None);
+    };
+    let opened = GeoDatabase::open(path).map_err(|error| ConfigError {
+        key: "geo_database",
+        value: format!("{} ({error})", path.display()),
+        rule: "must be a readable city database in MaxMind's format",
+    });
+    opened.map(Some)
 }
 
 impl std::fmt::Debug for Bidder {

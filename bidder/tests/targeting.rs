@@ -20,6 +20,10 @@ fn world(targeting: &Value) -> World {
     config
         .exchanges
         .insert("other".to_owned(), ExchangeConfig::default());
+    world_with(targeting, config)
+}
+
+fn world_with(targeting: &Value, config: Config) -> World {
     let mut world = World::unready(&["banner"], config);
     let catalogue = world.campaigns.catalogue().unwrap();
     let targeting: TargetingDoc = serde_json::from_value(targeting.clone()).unwrap();
@@ -109,4 +113,68 @@ fn bid_modifiers_change_the_price_up_to_the_highest_bid() {
     assert_eq!(price(&phones(1_500_000), 2), 2.0);
     assert_eq!(price(&phones(500_000), 4), 1.0);
     assert_eq!(price(&phones(9_000_000), 4), 5.0);
+}
+
+/// One network, 203.0.0.0/8, in the country US: the smallest database there is.
+fn database() -> Vec<u8> {
+    let text = |text: &str| [&[0x40 | text.len() as u8][..], text.as_bytes()].concat();
+    let number = |kind: u8, value: u32| [&[kind << 5 | 4][..], &value.to_be_bytes()].concat();
+    let short = |value: u16| [&[0xa2][..], &value.to_be_bytes()].concat();
+    let mut out = Vec::new();
+    for node in 0..8_u32 {
+        let next = if node == 7 { 24 } else { node + 1 };
+        for bit in 0..2 {
+            let wanted = 203_u32 >> (7 - node) & 1;
+            let target: u32 = if bit == wanted { next } else { 8 };
+            out.extend(&target.to_be_bytes()[1..]);
+        }
+    }
+    out.extend([0; 16]);
+    out.extend(
+        [
+            vec![0xe1],
+            text("country"),
+            vec![0xe1],
+            text("iso_code"),
+            text("US"),
+        ]
+        .concat(),
+    );
+    out.extend(b"\xab\xcd\xefMaxMind.com");
+    let pairs = [
+        ("binary_format_major_version", short(2)),
+        ("binary_format_minor_version", short(0)),
+        ("build_epoch", vec![1, 2, 1]),
+        ("database_type", text("City")),
+        ("description", vec![0xe0]),
+        ("ip_version", short(4)),
+        ("languages", vec![0, 4]),
+        ("node_count", number(6, 8)),
+        ("record_size", short(24)),
+    ];
+    out.push(0xe0 | pairs.len() as u8);
+    for (key, value) in pairs {
+        out.extend(text(key));
+        out.extend(value);
+    }
+    out
+}
+
+#[test]
+fn the_address_tells_the_country_where_the_request_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("city.mmdb");
+    fs::write(&path, database()).unwrap();
+    let config = Config {
+        geo_database: Some(path),
+        ..Config::default()
+    };
+    let targeting = serde_json::json!({"countries": {"include": ["USA"]}});
+    let mut world = world_with(&targeting, config);
+    let mut at = |device: Value| refusing(&mut world, &serde_json::json!({"device": device}));
+    assert_eq!(at(serde_json::json!({"ip": "203.0.113.7"})), None);
+    let elsewhere = serde_json::json!({"ip": "203.0.113.7", "geo": {"country": "DEU"}});
+    assert_eq!(at(elsewhere), Some("countries"), "the request wins");
+    let unknown = serde_json::json!({"ip": "198.51.100.7"});
+    assert_eq!(at(unknown), Some("countries"));
 }

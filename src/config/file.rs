@@ -52,6 +52,8 @@ pub(crate) struct Bidder {
     pub provisional_s: u32,
     pub refresh_ms: u64,
     pub eid_sources: Vec<String>,
+    /// Empty: none.
+    pub geo_database: PathBuf,
     pub blocked_sellers: Vec<String>,
 }
 
@@ -257,6 +259,7 @@ impl Default for Bidder {
             provisional_s: defaults.provisional_s,
             refresh_ms: defaults.refresh_ms,
             eid_sources: defaults.eid_sources,
+            geo_database: PathBuf::new(),
             blocked_sellers: Vec::new(),
         }
     }

@@ -63,9 +63,8 @@ fn asked(usage: &Usage) -> impl Iterator<Item = Dimension> {
 
 /// Where the device is, where that precisely may be used.
 fn point(source: &Source<'_>) -> Option<Point> {
-    let geo = &source.request.device.geo;
     let allowed = source.facts.privacy.location_allowed;
-    Point::new(geo.lat?, geo.lon?).filter(|_| allowed)
+    source.facts.point.filter(|_| allowed)
 }
 
 impl Source<'_> {
@@ -177,9 +176,9 @@ impl Source<'_> {
     }
 
     fn add_geo(&self, dimension: Dimension, out: &mut Vec<u64>) {
-        let (geo, country) = (&self.request.device.geo, self.facts.country);
-        let local = |out: &mut Vec<u64>, name: Option<&str>| {
-            if let Some(name) = name.map(str::trim).and_then(known) {
+        let (facts, country) = (self.facts, self.facts.country);
+        let local = |out: &mut Vec<u64>, name: &str| {
+            if let Some(name) = known(name) {
                 out.push(dimension.text(name));
                 out.push(dimension.joined(country, "-", name));
             }
@@ -189,10 +188,10 @@ impl Source<'_> {
             Dimension::Regions => {
                 out.extend(known(self.facts.region).map(|one| dimension.text(one)));
             }
-            Dimension::Metros => local(out, geo.metro),
-            Dimension::Cities if self.facts.privacy.location_allowed => local(out, geo.city),
-            Dimension::Postcodes if self.facts.privacy.location_allowed && !country.is_empty() => {
-                add_postcode(country, geo.zip.unwrap_or_default(), out);
+            Dimension::Metros => local(out, facts.metro),
+            Dimension::Cities if facts.privacy.location_allowed => local(out, facts.city),
+            Dimension::Postcodes if facts.privacy.location_allowed && !country.is_empty() => {
+                add_postcode(country, facts.zip, out);
             }
             Dimension::Places => {
                 let Some(point) = point(self) else { return };

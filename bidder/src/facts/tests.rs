@@ -7,7 +7,7 @@ fn facts(json: &str, check: impl FnOnce(&RequestFacts<'_>)) {
     let mut arena = proto::openrtb::Arena::new();
     let request = proto::openrtb::parse(&mut body, &mut arena).unwrap();
     let mut texts = Texts::default();
-    texts.fill(&request);
+    texts.fill(&request, None);
     let pseudonyms = Pseudonyms::new(&[7; 32]);
     let reader = Reader {
         pseudonyms: &pseudonyms,
