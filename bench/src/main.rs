@@ -7,6 +7,7 @@ use bench::{client, direct, run, servers};
 
 const HELP: &str = "\
 bench bidder [--json] [--quick]   compare the bidder with a bare server
+bench decide N                    microseconds of a decision among N line items, without HTTP
 bench candidates N                how many of N line items a request matches
 bench serve-bidder N | serve-bare | client   the processes that `bidder` starts
 ";
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     };
     let done = match words.first().copied() {
         Some("bidder") => run::run(effort, has("--json")),
+        Some("decide") => direct::decide_us(count()).map(|us| println!("{us:.2} us")),
         Some("candidates") => direct::candidates(count()).map(|found| println!("{found:#?}")),
         Some("serve-bidder") => servers::bidder(count()),
         Some("serve-bare") => servers::bare(),

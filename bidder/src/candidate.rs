@@ -109,7 +109,7 @@ impl<'a> Slot<'a> {
             position,
             sight,
             native: imp.native.as_ref().and_then(|native| native.parsed().ok()),
-            scorer: Scorer::new(auction, size, at),
+            scorer: Scorer::new(size, at),
             quantity,
             separation: Separation::of(auction.request, imp),
         }
@@ -253,7 +253,7 @@ fn try_ad(
     }
     rules::offers(auction.market, slot.imp, (item, ad), offers)?;
     check_bound(auction, item, offers, numbers)?;
-    let (features, prediction) = slot.scorer.score(&auction.snapshot.model, ad);
+    let (features, prediction) = slot.scorer.score(auction, ad);
     (numbers.click, numbers.conversion) = (prediction.click, prediction.conversion);
     numbers.value = price::value(item.line_item.bid, prediction.click, prediction.conversion);
     numbers.multiplier = live.money.multiplier();

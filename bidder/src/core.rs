@@ -437,7 +437,7 @@ impl BidderCore {
                 region: &shared.config.region,
             };
             let id = EventId(ids.next_id().0);
-            let event = record::delivery_event(id, subject, &entry, now);
+            let event = record::delivery_event(id, subject, entry, now);
             let key = subject.line_item.to_be_bytes();
             outbox.add(shared.log.as_ref(), (&key, Content::Delivery), |out| {
                 event.encode(out).expect("a Vec takes every write");

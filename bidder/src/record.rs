@@ -81,15 +81,19 @@ pub fn delivery_event(
         campaign: subject.campaign,
         line_item: subject.line_item,
         exchange: subject.exchange.to_owned(),
-        eligible: entry.eligible,
-        bids: entry.bids,
-        multiplier_sum_ppm: entry.multiplier_sum_ppm,
+        eligible: whole(entry.eligible),
+        bids: whole(entry.bids),
+        multiplier_sum_ppm: whole(entry.multiplier_sum_ppm),
         refused: refused
             .map(|(why, count)| ReasonCount {
                 reason: why.label().to_owned(),
-                count: i64::from(count),
+                count: whole(count),
             })
             .collect(),
     };
     event::event(id, subject.region, now, Kind::Delivery(delivery))
+}
+
+fn whole(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

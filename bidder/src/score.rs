@@ -1,24 +1,50 @@
 //! Scoring: the request's half of the features once per impression, then one prediction per ad.
 
-use ctr_model::{Features, Model, Prediction, RequestFeatures, RequestHalf};
+use std::cell::OnceCell;
+
+use ctr_model::{Features, Prediction, RequestFeatures, RequestHalf, RequestScore};
 use domain::targeting::Size;
 
 use crate::auction::Auction;
 use crate::snapshot::Ad;
 
-/// The request's half of the features of one impression.
+/// One impression as the model sees it. What is the same for all ads is worked out when the first one is scored:
+/// most impressions have none.
 #[derive(Debug)]
 pub struct Scorer {
-    half: RequestHalf,
+    size: Option<Size>,
+    position: u32,
+    request: OnceCell<(RequestHalf, RequestScore)>,
 }
 
 impl Scorer {
+    /// For a slot of this size at this OpenRTB ad position.
+    pub fn new(size: Option<Size>, position: u32) -> Self {
+        Self {
+            size,
+            position,
+            request: OnceCell::new(),
+        }
+    }
+
+    /// What the model expects of an ad, with the features it was told: they are logged with the bid.
+    pub fn score(&self, auction: &Auction<'_>, ad: &Ad) -> (Features, Prediction) {
+        let model = &auction.snapshot.model;
+        let (half, request) = self.request.get_or_init(|| {
+            let half = self.half(auction);
+            (half, model.request_score(&half))
+        });
+        let features = half.with_half(&ad.hashed);
+        let prediction = model.predict_with(request, &features);
+        (features, prediction)
+    }
+
     /// Hashes what request, user and impression say.
-    pub fn new(auction: &Auction<'_>, size: Option<Size>, position: u32) -> Self {
+    fn half(&self, auction: &Auction<'_>) -> RequestHalf {
         let facts = auction.facts;
         let profile = auction.profile.filter(|_| facts.privacy.profile_allowed);
         let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-        let half = RequestHalf::new(&RequestFeatures {
+        RequestHalf::new(&RequestFeatures {
             exchange: auction.exchange.0,
             inventory: facts.inventory,
             site: facts.site,
@@ -27,20 +53,12 @@ impl Scorer {
             device: facts.device,
             os: facts.os,
             hour_of_week: facts.hour,
-            size,
-            position,
+            size: self.size,
+            position: self.position,
             segments: &facts.segments,
             user_impressions: count(profile.map_or(0, |profile| profile.impressions)),
             user_clicks: count(profile.map_or(0, |profile| profile.clicks)),
             user_known: profile.is_some(),
-        });
-        Self { half }
-    }
-
-    /// What the model expects of an ad, with the features it was told: they are logged with the bid.
-    pub fn score(&self, model: &Model, ad: &Ad) -> (Features, Prediction) {
-        let features = self.half.with(&ad.features);
-        let prediction = model.predict(&features);
-        (features, prediction)
+        })
     }
 }

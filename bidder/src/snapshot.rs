@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ctr_model::{CreativeFeatures, Model};
+use ctr_model::{CreativeFeatures, CreativeHalf, Model};
 use domain::campaign::Deals;
 use domain::creative::{BannerMarkup, CreativeFormat};
 use domain::targeting::Size;
@@ -89,6 +89,8 @@ pub struct Ad {
     pub creative: Arc<Creative>,
     /// What the model is told of it.
     pub features: CreativeFeatures,
+    /// The same, hashed.
+    pub hashed: CreativeHalf,
     /// The advertiser's domain, lower case.
     pub adomain: String,
     /// Every address in it is `https`.
@@ -287,18 +289,27 @@ fn ads_of(
         .filter(|creative| creative.click_url.len() <= CLICK_URL_BYTES_MAX)
         .map(|creative| Ad {
             creative: Arc::clone(creative),
-            features: CreativeFeatures {
-                advertiser: creative.advertiser,
-                campaign: campaign.id,
-                line_item: line_item.id,
-                creative: creative.id,
-                format: creative.format.label(),
-            },
+            features: features_of(creative, campaign.id, line_item.id),
+            hashed: CreativeHalf::new(&features_of(creative, campaign.id, line_item.id)),
             adomain: creative.adomain.to_ascii_lowercase(),
             secure: own_addresses_secure && is_secure(&creative.format),
             banner_type: banner_type(&creative.format),
         })
         .collect()
+}
+
+fn features_of(
+    creative: &Creative,
+    campaign: CampaignId,
+    line_item: LineItemId,
+) -> CreativeFeatures {
+    CreativeFeatures {
+        advertiser: creative.advertiser,
+        campaign,
+        line_item,
+        creative: creative.id,
+        format: creative.format.label(),
+    }
 }
 
 fn shape(ads: &[Ad]) -> Shape {

@@ -2,118 +2,144 @@
 
 use domain::Reject;
 
-/// Counters of one line item on one exchange.
-#[derive(Debug, Clone, Default)]
+/// What happened to one line item on one exchange since the last report.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entry {
     /// Impressions whose targeting matched.
-    pub eligible: i64,
+    pub eligible: u64,
     /// Bids sent.
-    pub bids: i64,
+    pub bids: u64,
     /// Sum of the multipliers of those bids, in millionths.
-    pub multiplier_sum_ppm: i64,
+    pub multiplier_sum_ppm: u64,
     /// Refusals by `Reject`, in the order of `Reject::ALL`.
-    pub refused: [u32; Reject::ALL.len()],
+    pub refused: [u64; Reject::ALL.len()],
+}
+
+/// The counters behind an `Entry`: one cache line, since a request changes those of many line items.
+#[derive(Debug, Clone, Default)]
+#[repr(C, align(64))]
+struct Counters {
+    multiplier_sum_ppm: u64,
+    eligible: u32,
+    bids: u32,
+    refused: [u16; Reject::ALL.len()],
     touched: bool,
 }
 
-/// All counters of one core under one snapshot.
+const _: () = assert!(size_of::<Counters>() == 64, "counters fill one cache line");
+
+/// One campaign's counter.
+#[derive(Debug, Clone, Copy, Default)]
+struct Campaign {
+    eligible: u32,
+    /// The impression that it was last counted for, by the lower half of its number.
+    last: u32,
+}
+
+/// All counters of one core under one snapshot. They are drained long before one of 32 bits is full.
 #[derive(Debug, Default)]
 pub struct Tally {
     exchanges: usize,
-    entries: Vec<Entry>,
+    counters: Vec<Counters>,
     touched: Vec<usize>,
-    campaigns: Vec<u64>,
-    /// The number of the impression that a campaign was last counted for.
-    last: Vec<u64>,
-    impression: u64,
+    /// Refusals whose 16-bit counter was full: each stands for as many as such a counter holds.
+    full: Vec<(usize, Reject)>,
+    campaigns: Vec<Campaign>,
+    impression: u32,
 }
 
 impl Tally {
     /// Starts from zero for so many line items, campaigns and exchanges.
     pub fn resize(&mut self, items: usize, campaigns: usize, exchanges: usize) {
-        let impression = self.impression;
         *self = Self {
             exchanges,
-            entries: vec![Entry::default(); items * exchanges],
-            touched: Vec::new(),
-            campaigns: vec![0; campaigns],
-            last: vec![0; campaigns],
-            impression,
+            counters: vec![Counters::default(); items * exchanges],
+            campaigns: vec![Campaign::default(); campaigns],
+            ..Self::default()
         };
     }
 
     /// Begins a new impression: each campaign counts once for it.
     pub fn next_impression(&mut self) {
-        self.impression += 1;
+        self.impression = self.impression.wrapping_add(1);
     }
 
     /// Counts a line item and its campaign as eligible.
     pub fn eligible(&mut self, item: usize, campaign: usize, exchange: usize) {
-        if let Some(entry) = self.entry(item, exchange) {
-            entry.eligible += 1;
+        if let Some((_, counters)) = self.counters(item, exchange) {
+            counters.eligible += 1;
         }
         let impression = self.impression;
-        if let (Some(last), Some(count)) = (
-            self.last.get_mut(campaign),
-            self.campaigns.get_mut(campaign),
-        ) {
-            *count += u64::from(*last != impression);
-            *last = impression;
+        if let Some(own) = self.campaigns.get_mut(campaign) {
+            own.eligible += u32::from(own.last != impression);
+            own.last = impression;
         }
     }
 
     /// Counts a refusal.
     pub fn refused(&mut self, item: usize, exchange: usize, why: Reject) {
-        let count = self
-            .entry(item, exchange)
-            .and_then(|e| e.refused.get_mut(why as usize));
-        if let Some(count) = count {
-            *count = count.saturating_add(1);
+        let Some((at, counters)) = self.counters(item, exchange) else {
+            return;
+        };
+        let Some(count) = counters.refused.get_mut(why as usize) else {
+            return;
+        };
+        if *count == u16::MAX {
+            *count = 1;
+            self.full.push((at, why));
+        } else {
+            *count += 1;
         }
     }
 
     /// Counts a bid.
     pub fn bid(&mut self, item: usize, exchange: usize, multiplier: f64) {
-        if let Some(entry) = self.entry(item, exchange) {
-            entry.bids += 1;
-            entry.multiplier_sum_ppm += (multiplier * 1e6).round() as i64;
+        if let Some((_, counters)) = self.counters(item, exchange) {
+            counters.bids += 1;
+            counters.multiplier_sum_ppm += (multiplier * 1e6).round() as u64;
         }
     }
 
-    fn entry(&mut self, item: usize, exchange: usize) -> Option<&mut Entry> {
+    fn counters(&mut self, item: usize, exchange: usize) -> Option<(usize, &mut Counters)> {
         let at = item * self.exchanges + exchange;
-        let entry = self.entries.get_mut(at)?;
-        if !entry.touched {
-            entry.touched = true;
+        let counters = self.counters.get_mut(at)?;
+        if !counters.touched {
+            counters.touched = true;
             self.touched.push(at);
         }
-        Some(entry)
+        Some((at, counters))
     }
 
     /// Hands every counter that moved to `take(item, exchange, entry)` and starts from zero.
-    pub fn drain_items(&mut self, mut take: impl FnMut(usize, usize, Entry)) {
+    pub fn drain_items(&mut self, mut take: impl FnMut(usize, usize, &Entry)) {
         // In order of position, so that the same requests give the same events.
         self.touched.sort_unstable();
+        self.full.sort_unstable();
+        let mut full = self.full.drain(..).peekable();
         for at in self.touched.drain(..) {
-            if let Some(entry) = self.entries.get_mut(at) {
-                take(
-                    at / self.exchanges,
-                    at % self.exchanges,
-                    std::mem::take(entry),
-                );
+            let Some(counters) = self.counters.get_mut(at).map(std::mem::take) else {
+                continue;
+            };
+            let mut entry = Entry {
+                eligible: counters.eligible.into(),
+                bids: counters.bids.into(),
+                multiplier_sum_ppm: counters.multiplier_sum_ppm,
+                refused: counters.refused.map(u64::from),
+            };
+            while let Some((_, why)) = full.next_if(|(of, _)| *of == at) {
+                if let Some(count) = entry.refused.get_mut(why as usize) {
+                    *count += u64::from(u16::MAX);
+                }
             }
+            take(at / self.exchanges, at % self.exchanges, &entry);
         }
     }
 
     /// Hands every campaign's eligible impressions to `take(campaign, count)` and starts from zero.
     pub fn drain_campaigns(&mut self, mut take: impl FnMut(usize, u64)) {
-        for (position, count) in self
-            .campaigns
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, n)| **n > 0)
-        {
-            take(position, std::mem::take(count));
+        let campaigns = self.campaigns.iter_mut().enumerate();
+        for (position, own) in campaigns.filter(|(_, own)| own.eligible > 0) {
+            take(position, u64::from(std::mem::take(&mut own.eligible)));
         }
     }
 }
@@ -142,5 +168,20 @@ mod tests {
         tally.drain_campaigns(|campaign, count| campaigns.push((campaign, count)));
         assert_eq!(campaigns, [(1, 2)]);
         tally.drain_items(|_, _, _| panic!("nothing is left"));
+    }
+
+    #[test]
+    fn full_counters_lose_nothing() {
+        let mut tally = Tally::default();
+        tally.resize(2, 1, 1);
+        for _ in 0..200_000 {
+            tally.refused(1, 0, Reject::Format);
+        }
+        tally.refused(0, 0, Reject::Format);
+        let mut refused = Vec::new();
+        tally.drain_items(|item, _, entry| {
+            refused.push((item, entry.refused[Reject::Format as usize]));
+        });
+        assert_eq!(refused, [(0, 1), (1, 200_000)]);
     }
 }

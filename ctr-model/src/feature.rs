@@ -120,23 +120,46 @@ impl RequestHalf {
         half
     }
 
+    /// The tokens, the candidate's left zero.
+    pub(crate) fn tokens(&self) -> &[u32; FIELDS] {
+        &self.tokens
+    }
+
     /// Adds a candidate: its own values and their crosses with the request's.
     pub fn with(&self, creative: &CreativeFeatures) -> Features {
-        let mut own = [0; SINGLES.len() - REQUEST_SINGLES];
+        self.with_half(&CreativeHalf::new(creative))
+    }
+
+    /// As `with`, for a candidate that was hashed before.
+    pub fn with_half(&self, creative: &CreativeHalf) -> Features {
+        let own = &creative.hashes;
         let mut tokens = self.tokens;
-        for (i, single) in SINGLES[REQUEST_SINGLES..].iter().enumerate() {
-            let value = creative_value(single.source, creative);
-            own[i] = hash(
-                SINGLE_SALTS[REQUEST_SINGLES + i],
-                bucket(single.bucketing, value),
-            );
-            tokens[REQUEST_SINGLES + i] = token(own[i]);
+        for (i, hash) in own.iter().enumerate() {
+            tokens[REQUEST_SINGLES + i] = token(*hash);
         }
         for (i, &(salt, left, right)) in CROSS_PARTS.iter().enumerate().skip(REQUEST_CROSSES) {
             let crossed = pair(salt, self.hashes[left], own[right - REQUEST_SINGLES]);
             tokens[SINGLES.len() + i] = token(crossed);
         }
         Features(tokens)
+    }
+}
+
+/// Everything that depends on the candidate alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CreativeHalf {
+    hashes: [u64; SINGLES.len() - REQUEST_SINGLES],
+}
+
+impl CreativeHalf {
+    /// Hashes a candidate once, for all requests.
+    pub fn new(creative: &CreativeFeatures) -> Self {
+        let mut hashes = [0; SINGLES.len() - REQUEST_SINGLES];
+        for (i, single) in SINGLES[REQUEST_SINGLES..].iter().enumerate() {
+            let value = bucket(single.bucketing, creative_value(single.source, creative));
+            hashes[i] = hash(SINGLE_SALTS[REQUEST_SINGLES + i], value);
+        }
+        Self { hashes }
     }
 }
 

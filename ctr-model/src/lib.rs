@@ -12,7 +12,7 @@ pub mod model;
 pub mod train;
 mod weights;
 
-pub use feature::{CreativeFeatures, Features, RequestFeatures, RequestHalf};
+pub use feature::{CreativeFeatures, CreativeHalf, Features, RequestFeatures, RequestHalf};
 pub use file::ModelError;
-pub use model::{Evaluation, Model, Prediction};
+pub use model::{Evaluation, Model, Prediction, RequestScore};
 pub use train::Trainer;

@@ -1,6 +1,7 @@
 //! The served model: immutable, shared without a lock, scored without allocation.
 
-use crate::feature::Features;
+use crate::feature::list::{REQUEST_CROSSES, REQUEST_SINGLES, SINGLES};
+use crate::feature::{Features, RequestHalf};
 use crate::file::{self, ModelError};
 use crate::metrics::Figures;
 use crate::weights::{SLOTS, log_odds, probability, slot};
@@ -17,6 +18,20 @@ pub struct Prediction {
     pub click: f32,
     /// Probability of a conversion after a click.
     pub conversion: f32,
+}
+
+/// What a model says of a request before it knows the candidate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RequestScore {
+    /// Intercepts and the request's single features, summed.
+    singles: [f32; 2],
+    /// Weights of the crosses within the request, which come after the candidate's singles in the sum.
+    crosses: [[f32; 2]; REQUEST_CROSSES],
+}
+
+fn add(sums: &mut [f32; 2], weights: [f32; 2]) {
+    sums[0] += weights[0];
+    sums[1] += weights[1];
 }
 
 /// How well predictions were doing, measured on each example before it was learned.
@@ -52,6 +67,44 @@ impl Model {
             evaluation: Evaluation::default(),
             bias: [log_odds(click), log_odds(conversion)],
             weights: vec![[0.0; 2]; SLOTS].into_boxed_slice(),
+        }
+    }
+
+    /// The request's part of the score: what is the same for all its candidates.
+    pub fn request_score(&self, half: &RequestHalf) -> RequestScore {
+        let tokens = half.tokens();
+        let mut sums = self.bias;
+        for &token in &tokens[..REQUEST_SINGLES] {
+            add(&mut sums, self.weights[slot(token)]);
+        }
+        let crosses = &tokens[SINGLES.len()..SINGLES.len() + REQUEST_CROSSES];
+        let mut weights = [[0.0; 2]; REQUEST_CROSSES];
+        for (into, &token) in weights.iter_mut().zip(crosses) {
+            *into = self.weights[slot(token)];
+        }
+        RequestScore {
+            singles: sums,
+            crosses: weights,
+        }
+    }
+
+    /// As `predict`, to the last bit, for a candidate of the request with this score: the additions are the same
+    /// in the same order, but only what differs between candidates is looked up.
+    pub fn predict_with(&self, request: &RequestScore, features: &Features) -> Prediction {
+        let mut sums = request.singles;
+        for &token in &features.0[REQUEST_SINGLES..SINGLES.len()] {
+            add(&mut sums, self.weights[slot(token)]);
+        }
+        for weights in request.crosses {
+            add(&mut sums, weights);
+        }
+        for &token in &features.0[SINGLES.len() + REQUEST_CROSSES..] {
+            add(&mut sums, self.weights[slot(token)]);
+        }
+        let [click, conversion] = sums;
+        Prediction {
+            click: probability(click),
+            conversion: probability(conversion),
         }
     }
 

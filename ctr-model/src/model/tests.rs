@@ -35,3 +35,43 @@ fn predictions_are_probabilities_whatever_the_weights() {
         }
     }
 }
+
+#[test]
+fn a_request_scored_once_changes_no_bit_of_a_prediction() {
+    use crate::feature::{CreativeFeatures, CreativeHalf, RequestFeatures};
+    use domain::ids::{AdvertiserId, CampaignId, CreativeId, LineItemId};
+    use domain::random::SplitMix64;
+
+    let mut rng = SplitMix64::new(5);
+    let mut model = Model::with_prior(0.02, 0.1);
+    for pair in &mut model.weights {
+        *pair = [rng.unit() as f32 - 0.5, rng.unit() as f32 - 0.5];
+    }
+    for request in 0..20 {
+        let site = format!("site-{request}.example");
+        let half = RequestHalf::new(&RequestFeatures {
+            site: &site,
+            segments: &["b", "a"],
+            user_impressions: request,
+            ..RequestFeatures::default()
+        });
+        let score = model.request_score(&half);
+        for id in 1..50 {
+            let creative = CreativeFeatures {
+                advertiser: AdvertiserId(id % 3),
+                campaign: CampaignId(id % 7),
+                line_item: LineItemId(id % 11),
+                creative: CreativeId(id),
+                format: "banner",
+            };
+            let features = half.with(&creative);
+            assert_eq!(half.with_half(&CreativeHalf::new(&creative)), features);
+            let (whole, split) = (
+                model.predict(&features),
+                model.predict_with(&score, &features),
+            );
+            assert_eq!(whole.click.to_bits(), split.click.to_bits());
+            assert_eq!(whole.conversion.to_bits(), split.conversion.to_bits());
+        }
+    }
+}
