@@ -5,8 +5,12 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use domain::limits::REQUEST_BODY_BYTES_MAX;
+use proto::openrtb::protobuf::Decoded;
 use proto::openrtb::{Arena, parse};
 use serde_json::{Value, json};
+
+#[path = "support/twin.rs"]
+mod twin;
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
@@ -113,6 +117,22 @@ fn parsing_takes_nothing_from_the_heap() {
         }
     }
     assert!(read > 80, "only {read} requests were read");
+}
+
+/// Decoding protobuf makes a message of its own; reading that one takes nothing.
+#[test]
+fn reading_a_decoded_message_takes_nothing_from_the_heap() {
+    let text = include_bytes!("../fixtures/openrtb/typical.json");
+    let typical: Value = serde_json::from_slice(text).unwrap();
+    let message = twin::Schema::read().translate(&typical["request"]);
+    let decoded = Decoded::decode(&twin::encode(&message.unwrap())).unwrap();
+    let mut arena = Arena::new();
+    for pass in 0..4 {
+        let before = COUNT.get();
+        assert!(decoded.request(&mut arena).is_ok());
+        let taken = COUNT.get() - before;
+        assert!(pass < 2 || taken == 0, "{taken}");
+    }
 }
 
 /// A body of the largest size that repeats `piece`.

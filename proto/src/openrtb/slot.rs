@@ -133,8 +133,15 @@ impl<'a> BannerSlot<'a> {
         formats: impl Iterator<Item = BannerFormat> + Clone,
     ) {
         let formats = formats.take(SIZES_MAX);
-        self.sizes = arena.list(formats.clone().filter_map(BannerFormat::size));
-        self.flex = arena.list(formats.filter_map(BannerFormat::flex));
+        let (sizes, mut all) = (formats.clone().map(BannerFormat::size), true);
+        self.sizes = arena.list(sizes.filter_map(|size| {
+            all &= size.is_some();
+            size
+        }));
+        self.flex = match all {
+            true => &[],
+            false => arena.list(formats.filter_map(BannerFormat::flex)),
+        };
     }
 
     /// The single size counts where no format does.
@@ -166,14 +173,18 @@ pub(super) struct BannerFormat {
 
 impl BannerFormat {
     fn read(value: Json<'_, '_>) -> Self {
-        let field = |key| value.get(key).and_then(Json::u32);
-        Self {
-            w: field("w"),
-            h: field("h"),
-            wratio: field("wratio"),
-            hratio: field("hratio"),
-            wmin: field("wmin"),
+        let mut format = Self::default();
+        for (key, value) in value.object().into_iter().flatten() {
+            match key {
+                "w" => format.w = value.u32(),
+                "h" => format.h = value.u32(),
+                "wratio" => format.wratio = value.u32(),
+                "hratio" => format.hratio = value.u32(),
+                "wmin" => format.wmin = value.u32(),
+                _ => {}
+            }
         }
+        format
     }
 
     fn size(self) -> Option<Size> {

@@ -259,27 +259,29 @@ fn number(body: &[u8], nodes: &mut Vec<Node>, start: usize) -> Result<usize, Fau
         push(nodes, Kind::Natural, start, natural as usize);
         return Ok(at);
     }
-    let end = fraction_and_exponent(body, at)?;
+    let (end, exponent) = fraction_and_exponent(body, at)?;
     let number = body.get(start..end).unwrap_or_default();
-    if !is_finite(number) {
+    if (exponent || number.len() > FINITE_CHARS_MAX) && !is_finite(number) {
         return malformed(at);
     }
     push(nodes, Kind::Number, start, number.len());
     Ok(end)
 }
 
-fn fraction_and_exponent(body: &[u8], mut at: usize) -> Result<usize, Fault> {
+/// Says too whether there was an exponent.
+fn fraction_and_exponent(body: &[u8], mut at: usize) -> Result<(usize, bool), Fault> {
     if body.get(at) == Some(&b'.') {
         at = digits(body, at + 1)?;
     }
-    if let Some(b'e' | b'E') = body.get(at) {
+    let exponent = matches!(body.get(at), Some(b'e' | b'E'));
+    if exponent {
         at += 1;
         if let Some(b'+' | b'-') = body.get(at) {
             at += 1;
         }
         at = digits(body, at)?;
     }
-    Ok(at)
+    Ok((at, exponent))
 }
 
 /// Passes at least one digit.
@@ -291,12 +293,12 @@ fn digits(body: &[u8], at: usize) -> Result<usize, Fault> {
     }
 }
 
-/// Whether a number fits a float; without an exponent only long ones may not.
+/// Whether a number fits a float.
+#[cold]
 fn is_finite(number: &[u8]) -> bool {
-    let plain =
-        number.len() <= FINITE_CHARS_MAX && !number.iter().any(|b| matches!(b, b'e' | b'E'));
-    let parsed = || str::from_utf8(number).ok()?.parse().ok();
-    plain || parsed().is_some_and(f64::is_finite)
+    let text = str::from_utf8(number).ok();
+    let number = text.and_then(|text| text.parse().ok());
+    number.is_some_and(f64::is_finite)
 }
 
 /// Where the first quote, backslash or control character at or after `at` is; the end of the body without one.
