@@ -258,7 +258,10 @@ fn bidder_config(file: &File, fx: FxTable, fee_ppm: i64) -> bidder::Config {
         rates_file: Some(file.rates.file.clone()).filter(|path| !path.as_os_str().is_empty()),
         fee_ppm,
         lease_share_ppm: (file.bidder.lease_percent * 1e4).round() as i64,
-        provisional_s: file.bidder.provisional_s,
+        provisional_mib: file.bidder.provisional_mib,
+        profile_cache_mib: file.bidder.profile_cache_mib,
+        profile_ttl_ms: file.bidder.profile_ttl_ms,
+        profile_read_ms: file.bidder.profile_read_ms,
         refresh_ms: file.bidder.refresh_ms,
         eid_sources: file.bidder.eid_sources.clone(),
         geo_database: Some(file.bidder.geo_database.clone())
@@ -269,6 +272,7 @@ fn bidder_config(file: &File, fx: FxTable, fee_ppm: i64) -> bidder::Config {
         blocked_sellers: BlockedSellers::new(
             file.bidder.blocked_sellers.iter().map(String::as_str),
         ),
+        household_sources: file.bidder.household_sources.clone(),
         exchanges: exchange::all(&file.exchange),
     }
 }

@@ -5,6 +5,8 @@
 mod changes;
 #[path = "e2e/delivery.rs"]
 mod delivery;
+#[path = "e2e/frequency.rs"]
+mod frequency;
 #[path = "e2e/hostile.rs"]
 mod hostile;
 #[path = "e2e/starts.rs"]

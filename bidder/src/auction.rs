@@ -11,9 +11,10 @@ use crate::choose::{choose, keep_best};
 use crate::config::Config;
 use crate::explain::{Numbers, Sink, Verdict};
 use crate::facts::{RequestFacts, keys};
-use crate::frequency::Provisional;
+use crate::frequency::{Counting, Limit, People};
 use crate::money::Hold;
 use crate::pod::Piece;
+use crate::provisional::Provisional;
 use crate::rules::{Market, Offer};
 use crate::snapshot::{Ad, Item, Snapshot};
 use crate::tally::Tally;
@@ -28,6 +29,8 @@ pub struct Auction<'a> {
     pub facts: &'a RequestFacts<'a>,
     /// What targeting compares of it.
     pub keys: &'a Keys,
+    /// Who may be reached, for frequency caps.
+    pub people: &'a People,
     /// The user's profile, if there is one that may be used.
     pub profile: Option<&'a Profile>,
     /// The state of the world.
@@ -48,6 +51,19 @@ pub struct Auction<'a> {
     pub deadline: (&'a dyn Clock, u64),
 }
 
+impl<'a> Auction<'a> {
+    /// The frequency caps of a candidate: its campaign's, its line item's and its ad's.
+    pub(crate) fn limits(
+        &self,
+        candidate: &Candidate,
+    ) -> impl Iterator<Item = &'a Limit> + Clone + use<'a> {
+        let item = self.snapshot.items.get(candidate.item);
+        let ad = item.and_then(|item| item.ads.get(candidate.ad));
+        let item = item.map_or(&[][..], |item| &item.limits);
+        item.iter().chain(ad.map_or(&[][..], |ad| &ad.limits))
+    }
+}
+
 impl Auction<'_> {
     /// What targeting's keys are read from.
     fn key_source(&self) -> keys::Source<'_> {
@@ -65,6 +81,24 @@ impl Auction<'_> {
     pub fn is_late(&self) -> bool {
         let (clock, at_us) = self.deadline;
         clock.monotonic_us() > at_us
+    }
+
+    /// Gives back what a win has taken that is not sent: its money and its room under the caps.
+    pub(crate) fn give_back(&self, win: &Win) {
+        let item = self.snapshot.items.get(win.candidate.item);
+        if let (Some(item), Some(hold)) = (item, win.hold) {
+            self.snapshot.campaign_of(item).money.give_back(hold);
+            self.counting().release(self.limits(&win.candidate));
+        }
+    }
+
+    /// What a check of frequency caps reads.
+    pub(crate) fn counting(&self) -> Counting<'_> {
+        Counting {
+            people: self.people,
+            recent: self.recent,
+            now: self.now,
+        }
     }
 }
 

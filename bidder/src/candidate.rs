@@ -3,13 +3,12 @@
 use domain::creative::CreativeFormat;
 use domain::money::{MICROS_PER_UNIT, Rounding};
 use domain::targeting::Size;
-use domain::{BidModel, Capped, Cpm, LineItemId, Micros, Reject};
+use domain::{BidModel, Cpm, Micros, Reject};
 use proto::openrtb::{Imp, NativeRequest};
 
 use crate::auction::{Auction, Win, Work};
 use crate::config::CREATIVES_TRIED_MAX;
 use crate::explain::Numbers;
-use crate::frequency;
 use crate::pod::{self, Separation};
 use crate::price::{self, PriceRule};
 use crate::rules::{self, Offer};
@@ -155,8 +154,7 @@ pub(crate) fn consider(
     if slot.quantity < 1 {
         return Err(Reject::Floor);
     }
-    let own = wins.iter().filter(|win| win.candidate.item == position);
-    check_caps(auction, item, own.count())?;
+    auction.counting().check(&item.limits)?;
     let mut best: Option<Candidate> = None;
     let (mut refused, before) = (None, work.candidates.len());
     for (at, ad) in item.ads.iter().enumerate().take(CREATIVES_TRIED_MAX) {
@@ -214,24 +212,6 @@ pub(crate) fn consider(
     }
 }
 
-fn check_caps(auction: &Auction<'_>, item: &Item, own: usize) -> Result<(), Reject> {
-    if item.caps().is_empty() {
-        return Ok(());
-    }
-    let user = auction.facts.user.ok_or(Reject::UnknownUser)?;
-    let id: LineItemId = item.line_item.id;
-    let own = u32::try_from(own).unwrap_or(u32::MAX);
-    let recent = auction
-        .recent
-        .count(user, id, auction.now)
-        .saturating_add(own);
-    frequency::check(item.caps(), recent, |window_s| {
-        auction.profile.map_or(0, |p| {
-            p.impressions_within(Capped::LineItem(id), window_s, auction.now)
-        })
-    })
-}
-
 type Priced = (Offer, ctr_model::Features, i64, Micros);
 
 /// One ad on one impression: rules, value, price, cost.
@@ -252,6 +232,7 @@ fn try_ad(
         proto::openrtb::markup::native::check(layout, assets).map_err(|_| Reject::Format)?;
     }
     rules::offers(auction.market, slot.imp, (item, ad), offers)?;
+    auction.counting().check(&ad.limits)?;
     check_bound(auction, item, offers, numbers)?;
     let (features, prediction) = slot.scorer.score(auction, ad);
     (numbers.click, numbers.conversion) = (prediction.click, prediction.conversion);

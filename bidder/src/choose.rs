@@ -193,7 +193,7 @@ const NO_PIECE: Piece = Piece {
     clashes: 0,
 };
 
-/// Takes the money for a bid, if it is there; a test takes none, but asks.
+/// Takes money and room under the caps for a bid, if they are there; a test takes neither, but asks.
 fn take(
     auction: &Auction<'_>,
     slot: &Slot<'_>,
@@ -201,30 +201,38 @@ fn take(
     wins: &mut Vec<Win>,
 ) -> bool {
     let won = hold(auction, slot, candidate);
-    candidate.fate = match &won {
-        Some(_) => None,
-        None => Some(Reject::Budget),
-    };
+    candidate.fate = won.as_ref().err().copied();
     wins.extend(won);
     candidate.fate.is_none()
 }
 
-fn hold(auction: &Auction<'_>, slot: &Slot<'_>, candidate: &Candidate) -> Option<Win> {
-    let exchange = auction.config.exchanges.get(auction.exchange.0)?;
-    let item = auction.snapshot.items.get(candidate.item)?;
+fn hold(auction: &Auction<'_>, slot: &Slot<'_>, candidate: &Candidate) -> Result<Win, Reject> {
+    let exchange = auction.config.exchanges.get(auction.exchange.0);
+    let item = auction.snapshot.items.get(candidate.item);
+    let (Some(exchange), Some(item)) = (exchange, item) else {
+        return Err(Reject::NotLive);
+    };
     let money = &auction.snapshot.campaign_of(item).money;
-    let hold = money.try_hold(candidate.numbers.hold, auction.deadline.0.monotonic_us())?;
+    let now_us = auction.deadline.0.monotonic_us();
+    let hold = money.try_hold(candidate.numbers.hold, now_us);
+    let hold = hold.ok_or(Reject::Budget)?;
+    let hold_ms = crate::pacing::hold_ms(exchange.holds, slot.imp, auction.facts.inventory);
     let hold = if auction.request.test {
         money.give_back(hold);
         None
     } else {
+        let limits = auction.limits(candidate);
+        if let Err(why) = auction.counting().reserve(limits, hold_ms) {
+            money.give_back(hold);
+            return Err(why);
+        }
         Some(hold)
     };
-    Some(Win {
+    Ok(Win {
         imp: slot.position,
         candidate: candidate.clone(),
         hold,
-        hold_ms: crate::pacing::hold_ms(exchange.holds, slot.imp, auction.facts.inventory),
+        hold_ms,
         quantity: slot.quantity,
     })
 }
@@ -264,10 +272,7 @@ pub(crate) fn keep_best(auction: &Auction<'_>, work: &mut Work, (wins, mut expla
     wins.sort_by_key(|win| Reverse(win.candidate.rank()));
     for win in wins.drain(bids_max..) {
         let item = win.candidate.item;
-        let held = auction.snapshot.items.get(item).zip(win.hold);
-        if let Some((item, hold)) = held {
-            auction.snapshot.campaign_of(item).money.give_back(hold);
-        }
+        auction.give_back(&win);
         refuse(auction, work, item, Reject::Outbid);
         if let Some(sink) = explain.as_deref_mut() {
             sink.settle(win.imp, item, Some(Reject::Outbid));

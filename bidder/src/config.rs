@@ -34,6 +34,10 @@ pub const BIDS_PER_IMP_MAX: usize = crate::pod::POD_ADS_MAX as usize;
 /// Longest time a hold waits for its notice, in milliseconds: money that a dead bidder held comes back by then.
 pub const HOLD_MS_MAX: i64 = 2 * 3_600_000;
 
+/// Longest time that a profile at hand may count as known, in milliseconds: half of the second in which an impression
+/// must count at every bidder; the other half is for the way through log and store.
+pub const PROFILE_TTL_MS_MAX: u64 = 500;
+
 /// All knobs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -65,8 +69,15 @@ pub struct Config {
     /// The most that all bidders' leases of a campaign may be of what is left, in millionths: what one bidder
     /// holds the others cannot spend.
     pub lease_share_ppm: i64,
-    /// How long a bid counts against frequency caps before its impression is known, in seconds.
-    pub provisional_s: u32,
+    /// Memory for bids that count against frequency caps before their impression is known, in MiB; each takes 8
+    /// bytes for each id and capped object until its hold ends.
+    pub provisional_mib: usize,
+    /// Memory for the profiles that all cores together keep at hand, in MiB.
+    pub profile_cache_mib: usize,
+    /// How long a profile at hand counts as known, in milliseconds; impressions must count everywhere within 1 s.
+    pub profile_ttl_ms: u64,
+    /// How long a read of profiles may take, in milliseconds, before users stay unknown.
+    pub profile_read_ms: u64,
     /// How often campaigns and the model are looked at, in milliseconds; a pause works within ten of these.
     pub refresh_ms: u64,
     /// Sources of `user.eids` that identify a user, best first; with none listed, any source does.
@@ -81,6 +92,8 @@ pub struct Config {
     pub blocked_sellers: BlockedSellers,
     /// A city database in MaxMind's format, for requests that do not say where the device is.
     pub geo_database: Option<PathBuf>,
+    /// Sources of `user.eids` that name a household, best first; with none listed, no household is known.
+    pub household_sources: Vec<String>,
     /// By the name in `/bid/{exchange}`.
     pub exchanges: BTreeMap<String, ExchangeConfig>,
 }
@@ -101,7 +114,10 @@ impl Default for Config {
             rates_file: None,
             fee_ppm: 0,
             lease_share_ppm: 20_000,
-            provisional_s: 60,
+            provisional_mib: 8,
+            profile_cache_mib: 16,
+            profile_ttl_ms: 300,
+            profile_read_ms: 5,
             refresh_ms: 100,
             eid_sources: Vec::new(),
             geo_database: None,
@@ -109,6 +125,7 @@ impl Default for Config {
             traffic: TrafficLists::default(),
             missing_agent: MissingAgent::default(),
             blocked_sellers: BlockedSellers::default(),
+            household_sources: Vec::new(),
             exchanges: BTreeMap::from([(GENERIC_EXCHANGE.to_owned(), ExchangeConfig::default())]),
         }
     }
@@ -292,7 +309,8 @@ impl Config {
     /// # Errors
     /// The first key that breaks its rule.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let rules = self.number_rules().into_iter().chain(self.text_rules());
+        let rules = self.number_rules().into_iter();
+        let rules = rules.chain(self.profile_rules()).chain(self.text_rules());
         match rules.into_iter().find(|rule| !rule.holds) {
             Some(Rule {
                 key, value, must, ..
@@ -345,6 +363,21 @@ impl Config {
                 share,
                 "must be 1 to 1000000",
             ),
+        ]
+    }
+
+    fn profile_rules(&self) -> [Rule; 4] {
+        let memory = |key, mib: usize| {
+            let rule = "must be 1 to 65536";
+            Rule::new(key, &mib, (1..=65_536).contains(&mib), rule)
+        };
+        let (ttl, read) = (self.profile_ttl_ms, self.profile_read_ms);
+        let (short, soon) = (ttl <= PROFILE_TTL_MS_MAX, (1..=1000).contains(&read));
+        [
+            memory("provisional_mib", self.provisional_mib),
+            memory("profile_cache_mib", self.profile_cache_mib),
+            Rule::new("profile_ttl_ms", &ttl, short, "must be 0 to 500"),
+            Rule::new("profile_read_ms", &read, soon, "must be 1 to 1000"),
         ]
     }
 
@@ -431,13 +464,16 @@ mod tests {
     #[test]
     fn each_broken_rule_names_its_key() {
         type Break = fn(&mut Config);
-        let cases: [(&str, Break); 7] = [
+        let cases: [(&str, Break); 10] = [
             ("cores", |c| c.cores = 0),
             ("deadline_ms", |c| c.deadline_ms = c.network_margin_ms),
             ("public_url", |c| c.public_url = "https://x/".into()),
             ("seat", |c| c.seat.clear()),
             ("fee_ppm", |c| c.fee_ppm = -1),
             ("dsa_payer", |c| c.dsa_payer = "x".repeat(101)),
+            ("provisional_mib", |c| c.provisional_mib = 0),
+            ("profile_ttl_ms", |c| c.profile_ttl_ms = 501),
+            ("profile_read_ms", |c| c.profile_read_ms = 0),
             ("exchanges", |c| {
                 c.exchanges.insert("a/b".into(), ExchangeConfig::default());
             }),

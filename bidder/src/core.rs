@@ -5,21 +5,22 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 
 use domain::ids::BidIds;
 use domain::random::SplitMix64;
-use domain::{EventId, FxTable, NoBid, Outcome, Timestamp};
+use domain::{EventId, FxTable, IdScope, NoBid, Outcome, Timestamp};
 use pacing::account::HoldKey;
 use prost::Message;
 use proto::event::{self, BidRef};
 use proto::openrtb::{Arena, BidRequest, Format, RequestError};
-use store::profile::Profile;
 
 use crate::admission;
 use crate::auction::{self, Auction, Win, Work};
 use crate::config::{ExchangeConfig, NoBidStyle};
 use crate::explain::{Explained, Explanation, Sink};
-use crate::facts::{self, Reader, RequestFacts, Texts};
+use crate::facts::{self, Reader, Texts};
+use crate::identity;
 use crate::metrics::Counts;
 use crate::money::{CoreReport, HoldPlace};
 use crate::outbox::{Content, Outbox};
+use crate::people::PeopleReader;
 use crate::price::answer_currency;
 use crate::record::{self, Subject};
 use crate::respond::{self, Written};
@@ -72,6 +73,7 @@ pub struct BidderCore {
     work: Work,
     texts: Texts,
     keys: Keys,
+    people: PeopleReader,
     arena: Arena,
     bid_ids: BidIds,
     event_ids: BidIds,
@@ -90,6 +92,7 @@ impl BidderCore {
     ) -> Self {
         let (bid_ids, event_ids) = (BidIds::new(rng.next_u64()), BidIds::new(rng.next_u64()));
         Self {
+            people: shared.people_reader(),
             shared,
             snapshot: None,
             work: Work::new(rng),
@@ -223,15 +226,19 @@ impl BidderCore {
             pseudonyms: &shared.pseudonyms,
             eid_sources: &shared.config.eid_sources,
             vendor: shared.config.tcf_vendor_id,
+            household_sources: &shared.config.household_sources,
         };
         let mut facts = facts::read(request, &texts, reader, now);
-        let profile = profile(&shared, &mut facts);
-        facts.add_segments(profile.as_ref());
+        let ids = identity::keys_of(request, reader, (&facts, snapshot.scopes));
+        let until = (shared.clock.as_ref(), deadline_us);
+        let people = self.people.read(&ids, until, &mut self.counts);
+        let profile = people.get(IdScope::User).map(|user| user.profile.as_ref());
+        facts.add_segments(profile);
         let mut keys = std::mem::take(&mut self.keys);
         let source = facts::keys::Source {
             request,
             facts: &facts,
-            profile: profile.as_ref(),
+            profile,
             exchange: call.exchange,
             usage: snapshot.index.usage(),
             now,
@@ -252,7 +259,8 @@ impl BidderCore {
             request,
             facts: &facts,
             keys: &keys,
-            profile: profile.as_ref(),
+            people: &people,
+            profile,
             snapshot: &snapshot,
             market,
             exchange: (call.exchange, position.unwrap_or(0)),
@@ -303,7 +311,7 @@ impl BidderCore {
         respond::write_answer((format, &mut self.out), auction, &listed);
         if auction.is_late() {
             self.counts.late();
-            self.take_back(auction, &wins);
+            wins.iter().for_each(|win| auction.give_back(win));
             return Err(NoBid::NoTime);
         }
         for (win, _, reference, _) in bids {
@@ -325,18 +333,7 @@ impl BidderCore {
         Some((win, ad, reference, texts))
     }
 
-    /// A late answer is not sent: its money goes back.
-    fn take_back(&mut self, auction: &Auction<'_>, wins: &[Win]) {
-        for win in wins {
-            let item = auction.snapshot.items.get(win.candidate.item);
-            if let (Some(item), Some(hold)) = (item, win.hold) {
-                auction.snapshot.campaign_of(item).money.give_back(hold);
-            }
-        }
-    }
-
     fn record(&mut self, auction: &Auction<'_>, win: &Win, reference: BidRef) {
-        let line_item = reference.line_item_id();
         if let Some(hold) = win.hold {
             let place = HoldPlace {
                 campaign: reference.campaign_id(),
@@ -350,9 +347,8 @@ impl BidderCore {
             self.work
                 .tally
                 .bid(win.candidate.item, auction.exchange.1, numbers.multiplier);
-            if let Some(user) = auction.facts.user {
-                auction.recent.add(user, line_item, auction.now);
-            }
+            let limits = auction.limits(&win.candidate);
+            auction.counting().confirm(limits, reference.id());
         }
         self.counts.bids(1);
         let event = record::bid_event(auction, win, reference);
@@ -464,17 +460,4 @@ fn currency(
     let usd = [domain::Currency::USD];
     let accepted = request.cur.unwrap_or(&usd);
     answer_currency(fx, accepted, &snapshot.currencies)
-}
-
-/// The user's profile. A store that fails makes the user unknown: capped line items stay out.
-fn profile(shared: &Shared, facts: &mut RequestFacts<'_>) -> Option<Profile> {
-    let user = facts.user?;
-    let mut found = Vec::new();
-    match shared.profiles.read(&[user], u64::MAX, &mut found) {
-        Ok(()) => Some(found.pop().flatten().unwrap_or_default()),
-        Err(_) => {
-            facts.user = None;
-            None
-        }
-    }
 }

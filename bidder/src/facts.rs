@@ -76,6 +76,8 @@ pub struct Reader<'a> {
     pub eid_sources: &'a [String],
     /// Our id on the TCF's list of vendors.
     pub vendor: Option<u16>,
+    /// Sources of extended ids that name a household, best first; none when empty.
+    pub household_sources: &'a [String],
 }
 
 impl Texts {

@@ -1,171 +1,145 @@
-//! Frequency caps: what the profile has seen, and what this process has bid for since.
+//! Frequency caps on the bid path: what profiles have seen, with what this process has bid for since.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
-use domain::random::mix;
-use domain::{FrequencyCap, LineItemId, Reject, Timestamp, UserKey};
+use domain::{BidId, Capped, FrequencyCap, IdScope, Reject, Timestamp, UserKey};
+use store::profile::{Profile, bid_tag};
 
-/// Counts of recent bids by user and line item, shared by all cores: fixed memory, no lock.
-///
-/// A bid counts until its impression should be in the profile, so that a burst of requests of one user does not
-/// pass the cap before the first impression is known. A slot packs a 24-bit tag, the second of the last bid
-/// (32 bits) and a count (8 bits). Two pairs that share tag and slot count together, which refuses too much and
-/// never too little; a pair that is pushed out of a full bucket is the only loss.
-#[derive(Debug)]
-pub struct Provisional {
-    slots: Box<[AtomicU64]>,
-    keep_s: u32,
+use crate::provisional::Provisional;
+
+/// How long a bid goes on counting after its hold, in milliseconds: an impression of its last moment is in every
+/// copy of the profile by then.
+const PROFILE_LAG_MS: i64 = 1000;
+
+/// Who a request may reach: its user, device and household, each with its profile. One that has no id, whose
+/// id may not be used, or whose profile could not be read in time, is missing.
+#[derive(Debug, Clone, Default)]
+pub struct People([Option<Person>; IdScope::ALL.len()]);
+
+/// One id and what is known of it.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// The pseudonym.
+    pub key: UserKey,
+    /// Its profile; an empty one for an id never seen.
+    pub profile: Arc<Profile>,
 }
 
-/// Slots in all, 2 MB: 262,144 pairs of user and line item bid for within a minute.
-const SLOTS: usize = 1 << 18;
-/// Slots searched for one pair.
-const WAYS: usize = 4;
-
-impl Provisional {
-    /// Bids count for `keep_s` seconds.
-    pub fn new(keep_s: u32) -> Self {
-        let slots = (0..SLOTS).map(|_| AtomicU64::new(0)).collect();
-        Self { slots, keep_s }
+impl People {
+    /// The one of a scope.
+    pub fn get(&self, scope: IdScope) -> Option<&Person> {
+        self.0.get(scope as usize)?.as_ref()
     }
 
-    /// How many bids of the line item for the user still count.
-    pub fn count(&self, user: UserKey, line_item: LineItemId, now: Timestamp) -> u32 {
-        let (bucket, tag) = place(user, line_item);
-        let slots = self.slots.get(bucket..bucket + WAYS).unwrap_or_default();
-        let live = slots
-            .iter()
-            .map(|slot| Packed::read(slot.load(Ordering::Relaxed)));
-        live.filter(|packed| packed.tag == tag && self.counts(*packed, now))
-            .map(|packed| packed.count)
-            .sum()
-    }
-
-    /// Counts one more bid.
-    pub fn add(&self, user: UserKey, line_item: LineItemId, now: Timestamp) {
-        let (bucket, tag) = place(user, line_item);
-        let slots = self.slots.get(bucket..bucket + WAYS).unwrap_or_default();
-        let read = |slot: &AtomicU64| Packed::read(slot.load(Ordering::Relaxed));
-        let own = slots.iter().find(|slot| {
-            let packed = read(slot);
-            packed.tag == tag && self.counts(packed, now)
-        });
-        let oldest = || slots.iter().min_by_key(|slot| read(slot).second);
-        let Some(slot) = own.or_else(oldest) else {
-            return;
-        };
-        let update = |old: u64| {
-            let old = Packed::read(old);
-            let same = old.tag == tag && self.counts(old, now);
-            let count = if same { (old.count + 1).min(255) } else { 1 };
-            Some(
-                Packed {
-                    tag,
-                    second: second(now),
-                    count,
-                }
-                .write(),
-            )
-        };
-        // The closure always gives a value, so the update cannot fail.
-        slot.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update)
-            .ok();
-    }
-
-    fn counts(&self, packed: Packed, now: Timestamp) -> bool {
-        packed.count > 0 && second(now).saturating_sub(packed.second) < self.keep_s
+    /// Sets the one of a scope.
+    pub fn set(&mut self, scope: IdScope, person: Person) {
+        if let Some(place) = self.0.get_mut(scope as usize) {
+            *place = Some(person);
+        }
     }
 }
 
-#[derive(Clone, Copy)]
-struct Packed {
-    tag: u32,
-    second: u32,
-    count: u32,
+/// The caps of one object that count for one kind of id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// Whose impressions are counted.
+    pub per: IdScope,
+    /// Of what.
+    pub object: Capped,
+    /// The caps: any may refuse.
+    pub caps: Vec<FrequencyCap>,
 }
 
-impl Packed {
-    fn read(word: u64) -> Self {
-        Self {
-            tag: (word >> 40) as u32,
-            second: (word >> 8) as u32,
-            count: (word & 0xff) as u32,
+/// An object's caps by whom they count for.
+pub fn limits(object: Capped, caps: &[FrequencyCap]) -> impl Iterator<Item = Limit> {
+    IdScope::ALL.into_iter().filter_map(move |per| {
+        let of = caps.iter().filter(|cap| cap.per == per).copied();
+        let caps: Vec<_> = of.collect();
+        (!caps.is_empty()).then_some(Limit { per, object, caps })
+    })
+}
+
+/// What a check of caps reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Counting<'a> {
+    /// Who may be reached.
+    pub people: &'a People,
+    /// Bids whose impressions are not known yet.
+    pub recent: &'a Provisional,
+    /// The wall clock.
+    pub now: Timestamp,
+}
+
+impl Counting<'_> {
+    /// Whether one more impression keeps every cap.
+    ///
+    /// # Errors
+    /// `UnknownUser` when an id that a cap counts for is missing, `FrequencyCap` when a cap is reached.
+    pub fn check<'l>(&self, limits: impl IntoIterator<Item = &'l Limit>) -> Result<(), Reject> {
+        let mut limits = limits.into_iter();
+        limits.try_for_each(|limit| self.check_one(limit, 1))
+    }
+
+    /// Counts a bid that is about to be made. Of two cores that reach a cap at once at least one sees the other:
+    /// both count first and look then.
+    ///
+    /// # Errors
+    /// As `check`; nothing is counted then.
+    pub fn reserve<'l, L>(&self, limits: L, hold_ms: i64) -> Result<(), Reject>
+    where
+        L: IntoIterator<Item = &'l Limit> + Clone,
+    {
+        for pair in self.pairs(limits.clone()) {
+            self.recent.add(pair, self.now, hold_ms + PROFILE_LAG_MS);
+        }
+        let mut each = limits.clone().into_iter();
+        let kept = each.try_for_each(|limit| self.check_one(limit, 0));
+        if kept.is_err() {
+            self.release(limits);
+        }
+        kept
+    }
+
+    /// Takes a reserved bid back that is not sent.
+    pub fn release<'l>(&self, limits: impl IntoIterator<Item = &'l Limit>) {
+        for pair in self.pairs(limits) {
+            self.recent.remove(pair, self.now);
         }
     }
 
-    fn write(self) -> u64 {
-        u64::from(self.tag) << 40 | u64::from(self.second) << 8 | u64::from(self.count)
+    /// Names a reserved bid that is sent, so that its impression does not count beside it.
+    pub fn confirm<'l>(&self, limits: impl IntoIterator<Item = &'l Limit>, bid: BidId) {
+        let tag = bid_tag(bid);
+        for pair in self.pairs(limits) {
+            self.recent.name(pair, self.now, tag);
+        }
     }
-}
 
-fn second(now: Timestamp) -> u32 {
-    u32::try_from(now.0.div_euclid(1000)).unwrap_or(0)
-}
+    fn pairs<'l>(
+        &self,
+        limits: impl IntoIterator<Item = &'l Limit>,
+    ) -> impl Iterator<Item = (UserKey, Capped)> {
+        let person = |limit: &Limit| self.people.get(limit.per);
+        let limits = limits.into_iter();
+        limits.filter_map(move |limit| Some((person(limit)?.key, limit.object)))
+    }
 
-fn place(user: UserKey, line_item: LineItemId) -> (usize, u32) {
-    let high = u64::from_be_bytes(user.0[..8].try_into().expect("8 of 16 bytes"));
-    let hash = mix(high ^ mix(line_item.0));
-    let bucket = (hash as usize % (SLOTS / WAYS)) * WAYS;
-    (bucket, (hash >> 40) as u32)
-}
-
-/// Whether one more impression keeps every cap. `seen(window)` is how many the user has had in that many seconds.
-///
-/// # Errors
-/// `FrequencyCap` when a cap is reached.
-pub fn check(
-    caps: &[FrequencyCap],
-    provisional: u32,
-    seen: impl Fn(u32) -> u32,
-) -> Result<(), Reject> {
-    let room =
-        |cap: &FrequencyCap| seen(cap.window_s).saturating_add(provisional) < cap.impressions;
-    if caps.iter().all(room) {
-        Ok(())
-    } else {
-        Err(Reject::FrequencyCap)
+    fn check_one(&self, limit: &Limit, more: u32) -> Result<(), Reject> {
+        let person = self.people.get(limit.per).ok_or(Reject::UnknownUser)?;
+        let (pair, profile) = ((person.key, limit.object), &person.profile);
+        let open = self.recent.count(pair, self.now, &profile.recent);
+        let open = open.saturating_add(more);
+        let room = |cap: &FrequencyCap| {
+            let seen = profile.impressions_within(limit.object, cap.window_s, self.now);
+            seen.saturating_add(open) <= cap.impressions
+        };
+        if limit.caps.iter().all(room) {
+            Ok(())
+        } else {
+            Err(Reject::FrequencyCap)
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn recent_bids_count_until_they_are_old() {
-        let recent = Provisional::new(60);
-        let (user, line_item) = (UserKey([7; 16]), LineItemId(3));
-        let start = Timestamp(1_700_000_000_000);
-        assert_eq!(recent.count(user, line_item, start), 0);
-        recent.add(user, line_item, start);
-        recent.add(user, line_item, start.plus_ms(1000));
-        assert_eq!(recent.count(user, line_item, start.plus_ms(2000)), 2);
-        assert_eq!(recent.count(user, LineItemId(4), start), 0);
-        assert_eq!(recent.count(UserKey([8; 16]), line_item, start), 0);
-        assert_eq!(recent.count(user, line_item, start.plus_ms(61_000)), 0);
-        recent.add(user, line_item, start.plus_ms(70_000));
-        assert_eq!(recent.count(user, line_item, start.plus_ms(70_000)), 1);
-    }
-
-    #[test]
-    fn every_window_must_have_room() {
-        let caps = [
-            FrequencyCap {
-                impressions: 2,
-                window_s: 60,
-                per: domain::IdScope::User,
-            },
-            FrequencyCap {
-                impressions: 5,
-                window_s: 3600,
-                per: domain::IdScope::User,
-            },
-        ];
-        let seen =
-            |minute: u32, hour: u32| move |window: u32| if window == 60 { minute } else { hour };
-        assert_eq!(check(&caps, 0, seen(1, 4)), Ok(()));
-        assert_eq!(check(&caps, 1, seen(1, 3)), Err(Reject::FrequencyCap));
-        assert_eq!(check(&caps, 0, seen(0, 5)), Err(Reject::FrequencyCap));
-        assert_eq!(check(&[], 9, seen(9, 9)), Ok(()));
-    }
-}
+mod tests;

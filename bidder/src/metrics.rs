@@ -21,6 +21,10 @@ pub const DECIDE_SECONDS: &str = "paceline_bidder_decide_seconds";
 pub const SNAPSHOTS: &str = "paceline_bidder_snapshots_total";
 /// Snapshots that were refused or could not be loaded.
 pub const SNAPSHOTS_REFUSED: &str = "paceline_bidder_snapshots_refused_total";
+/// Lookups of profiles by `outcome`: hit and read are in time; slow, failed and skipped may leave people unknown.
+pub const PROFILE_READS: &str = "paceline_bidder_profile_reads_total";
+/// Provisional counts of frequency caps that had to make room: each is a bid that caps may have forgotten too early.
+pub const PROVISIONAL_EVICTED: &str = "paceline_bidder_provisional_evicted_total";
 /// Requests that HTTP refused, by `status`.
 pub const HTTP_REFUSED: &str = "paceline_bidder_http_refused_total";
 
@@ -28,6 +32,25 @@ pub const HTTP_REFUSED: &str = "paceline_bidder_http_refused_total";
 pub const RATES_REFUSED: &str = "paceline_bidder_rates_refused_total";
 /// How old the exchange rates in use are, in days.
 pub const RATES_AGE_DAYS: &str = "paceline_bidder_rates_age_days";
+
+/// How a lookup of profiles ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProfileRead {
+    /// The core's cache had it.
+    Hit,
+    /// The store gave it in time.
+    Read,
+    /// The store gave it, but took longer than its slice.
+    Slow,
+    /// The store failed.
+    Failed,
+    /// The store was left alone, since it lately was slow or failed.
+    Skipped,
+}
+
+impl ProfileRead {
+    const LABELS: [&'static str; 5] = ["hit", "read", "slow", "failed", "skipped"];
+}
 
 /// The label of an outcome.
 pub fn outcome_label(outcome: Outcome) -> &'static str {
@@ -44,6 +67,7 @@ pub struct Counts {
     refusals: [u64; Reject::ALL.len()],
     bids: u64,
     late: u64,
+    profile_reads: [u64; ProfileRead::LABELS.len()],
 }
 
 impl Default for Counts {
@@ -53,6 +77,7 @@ impl Default for Counts {
             refusals: [0; Reject::ALL.len()],
             bids: 0,
             late: 0,
+            profile_reads: [0; ProfileRead::LABELS.len()],
         }
     }
 }
@@ -79,6 +104,13 @@ impl Counts {
     /// Counts bids that were sent.
     pub fn bids(&mut self, bids: u64) {
         self.bids += bids;
+    }
+
+    /// Counts a lookup of profiles.
+    pub fn profile_read(&mut self, how: ProfileRead) {
+        if let Some(count) = self.profile_reads.get_mut(how as usize) {
+            *count += 1;
+        }
     }
 
     /// Counts an answer that was withheld because it was late.
@@ -108,6 +140,10 @@ impl Counts {
         }
         counter!(BIDS).increment(counts.bids);
         counter!(LATE).increment(counts.late);
+        let reads = ProfileRead::LABELS.into_iter().zip(counts.profile_reads);
+        for (outcome, count) in reads.filter(|(_, count)| *count > 0) {
+            counter!(PROFILE_READS, "outcome" => outcome).increment(count);
+        }
     }
 }
 

@@ -19,6 +19,10 @@ pub enum IdSource<'a> {
     Device,
     /// `user.eids` with its source.
     Extended(&'a str),
+    /// A device that caps count for: by `device.ifa` (empty) or `user.eids` with its source.
+    CapDevice(&'a str),
+    /// A household: `user.eids` with its source.
+    Household(&'a str),
 }
 
 impl Pseudonyms {
@@ -34,16 +38,20 @@ impl Pseudonyms {
         match source {
             IdSource::Buyer => mac.update(b"buyer\0"),
             IdSource::Device => mac.update(b"device\0"),
-            IdSource::Extended(source) => {
-                mac.update(b"eid\0");
-                mac.update(source.as_bytes());
-                mac.update(b"\0");
-            }
+            IdSource::Extended(source) => kind(&mut mac, b"eid\0", source),
+            IdSource::CapDevice(source) => kind(&mut mac, b"cap-device\0", source),
+            IdSource::Household(source) => kind(&mut mac, b"household\0", source),
         }
         mac.update(id.as_bytes());
         let digest = mac.finalize().into_bytes();
         UserKey::from_slice(digest.get(..16).unwrap_or_default()).expect("SHA-256 has 32 bytes")
     }
+}
+
+fn kind(mac: &mut Hmac<Sha256>, kind: &[u8], source: &str) {
+    mac.update(kind);
+    mac.update(source.as_bytes());
+    mac.update(b"\0");
 }
 
 impl std::fmt::Debug for Pseudonyms {
@@ -75,6 +83,9 @@ mod tests {
             one.of(IdSource::Buyer, "v"),
             one.of(IdSource::Device, "u"),
             one.of(IdSource::Extended("a"), "u"),
+            one.of(IdSource::CapDevice(""), "u"),
+            one.of(IdSource::CapDevice("a"), "u"),
+            one.of(IdSource::Household("a"), "u"),
             Pseudonyms::new(&[2; 32]).of(IdSource::Buyer, "u"),
         ];
         assert!(others.iter().all(|other| *other != key));

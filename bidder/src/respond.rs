@@ -2,7 +2,7 @@
 
 use domain::creative::CreativeFormat;
 use domain::targeting::Size;
-use domain::{BidId, Creative};
+use domain::{BidId, Creative, IdScope};
 use proto::event::BidRef;
 use proto::openrtb::markup::vast::VastAd;
 use proto::openrtb::markup::{self, Tracking};
@@ -63,9 +63,19 @@ pub fn reference(auction: &Auction<'_>, win: &Win, (id, ad): (BidId, &Ad)) -> Bi
         landing: String::new(),
         fee_ppm: u32::try_from(auction.config.fee_ppm).unwrap_or(u32::MAX),
         predicted_ctr_ppm: (win.candidate.numbers.click * 1e6).round() as u32,
-        device: Vec::new(),
-        household: Vec::new(),
+        device: counted(auction, win, IdScope::Device),
+        household: counted(auction, win, IdScope::Household),
     }
+}
+
+/// The id of a scope, where a cap of the bid counts for it.
+fn counted(auction: &Auction<'_>, win: &Win, per: IdScope) -> Vec<u8> {
+    let mut limits = auction.limits(&win.candidate);
+    let asked = limits.any(|limit| limit.per == per);
+    let person = auction.people.get(per).filter(|_| asked);
+    person
+        .map(|person| person.key.0.to_vec())
+        .unwrap_or_default()
 }
 
 /// Writes markup and addresses of one bid.

@@ -17,10 +17,12 @@ use store::snapshot::SnapshotStore;
 use crate::background::Background;
 use crate::config::{CORE_REPORTS_MAX, Config, ConfigError};
 use crate::core::BidderCore;
-use crate::frequency::Provisional;
 use crate::geo::GeoDatabase;
 use crate::invalid_traffic::InvalidTraffic;
 use crate::money::CoreReport;
+use crate::near_cache::NearCache;
+use crate::people::PeopleReader;
+use crate::provisional::Provisional;
 use crate::pseudonym::Pseudonyms;
 use crate::snapshot::Snapshot;
 
@@ -67,6 +69,17 @@ pub(crate) struct Shared {
     seed: u64,
 }
 
+impl Shared {
+    /// What one core reads profiles with: its part of the cache's memory.
+    pub(crate) fn people_reader(&self) -> PeopleReader {
+        let config = &self.config;
+        let bytes = (config.profile_cache_mib << 20) / config.cores;
+        let cache = NearCache::new(bytes, config.profile_ttl_ms * 1000);
+        let source = Arc::clone(&self.profiles);
+        PeopleReader::new(source, cache, config.profile_read_ms * 1000)
+    }
+}
+
 /// A handle to one bidder process: makes its cores and says whether it is ready. Cheap to clone.
 #[derive(Clone)]
 pub struct Bidder {
@@ -91,7 +104,7 @@ impl Bidder {
             pseudonyms: Pseudonyms::new(&seams.user_secret),
             traffic: InvalidTraffic::new(&config.traffic, config.missing_agent)?,
             geo: open_geo(&config)?,
-            recent: Provisional::new(config.provisional_s),
+            recent: Provisional::new(config.provisional_mib << 20),
             snapshot: ArcSwapOption::empty(),
             fx: ArcSwap::from_pointee(config.fx.clone()),
             budgets_loaded: AtomicBool::new(false),

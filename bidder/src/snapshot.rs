@@ -8,10 +8,12 @@ use domain::campaign::Deals;
 use domain::creative::{BannerMarkup, CreativeFormat};
 use domain::targeting::Size;
 use domain::{
-    AdvertiserId, Campaign, CampaignId, Catalogue, Cpm, Creative, CreativeId, Currency,
-    FrequencyCap, LineItem, LineItemId, Status, Timestamp,
+    AdvertiserId, Campaign, CampaignId, Capped, Catalogue, Cpm, Creative, CreativeId, Currency,
+    LineItem, LineItemId, Status, Timestamp,
 };
 
+use crate::frequency::{self, Limit};
+use crate::identity::Scopes;
 use crate::money::CampaignMoney;
 use crate::targeting::Index;
 
@@ -41,6 +43,8 @@ pub struct Snapshot {
     pub index: Index,
     /// Our campaigns' currencies, the most used first.
     pub currencies: Vec<Currency>,
+    /// Which ids some frequency cap asks for, beside the user's.
+    pub scopes: Scopes,
     /// Line items that cannot deliver, with the reason, for explanations.
     pub idle: Vec<Idle>,
 }
@@ -67,6 +71,8 @@ pub struct Item {
     pub campaign: usize,
     /// What its ads need of a slot, if they need the same.
     pub shape: Shape,
+    /// Frequency caps of its campaign and its own.
+    pub limits: Vec<Limit>,
     /// As set up.
     pub line_item: LineItem,
     /// What it shows.
@@ -91,6 +97,8 @@ pub struct Ad {
     pub features: CreativeFeatures,
     /// The same, hashed.
     pub hashed: CreativeHalf,
+    /// Its own frequency caps.
+    pub limits: Vec<Limit>,
     /// The advertiser's domain, lower case.
     pub adomain: String,
     /// Every address in it is `https`.
@@ -164,6 +172,7 @@ impl Snapshot {
             items.push(Item {
                 campaign: position,
                 shape: shape(&ads),
+                limits: limits_of(campaign, line_item),
                 line_item: line_item.clone(),
                 ads,
             });
@@ -174,6 +183,7 @@ impl Snapshot {
             model: std::mem::replace(&mut with.model, Arc::new(Model::untrained())),
             index: Index::build(&targeting),
             currencies: by_use(&items, &live),
+            scopes: scopes_of(&items),
             campaigns: live,
             items,
             idle,
@@ -210,11 +220,6 @@ impl Snapshot {
 }
 
 impl Item {
-    /// Its frequency caps.
-    pub fn caps(&self) -> &[FrequencyCap] {
-        &self.line_item.frequency_caps
-    }
-
     /// Whether it buys the open auction.
     pub fn buys_open(&self) -> bool {
         !matches!(self.line_item.deals, Deals::Only(_))
@@ -242,6 +247,23 @@ fn name_of(catalogue: &Catalogue, id: AdvertiserId) -> String {
     let found = named.ok().and_then(|at| catalogue.advertisers.get(at));
     let name = found.map_or("", |advertiser| advertiser.name.trim());
     name.chars().take(BEHALF_CHARS_MAX).collect()
+}
+
+fn limits_of(campaign: &Campaign, line_item: &LineItem) -> Vec<Limit> {
+    let shared = frequency::limits(Capped::Campaign(campaign.id), &campaign.frequency_caps);
+    let own = frequency::limits(Capped::LineItem(line_item.id), &line_item.frequency_caps);
+    shared.chain(own).collect()
+}
+
+fn scopes_of(items: &[Item]) -> Scopes {
+    let mut scopes = Scopes::default();
+    for item in items {
+        let ads = item.ads.iter().flat_map(|ad| &ad.limits);
+        for limit in item.limits.iter().chain(ads) {
+            scopes.add(limit.per);
+        }
+    }
+    scopes
 }
 
 fn idle_because(
@@ -291,6 +313,8 @@ fn ads_of(
             creative: Arc::clone(creative),
             features: features_of(creative, campaign.id, line_item.id),
             hashed: CreativeHalf::new(&features_of(creative, campaign.id, line_item.id)),
+            limits: frequency::limits(Capped::Creative(creative.id), &creative.frequency_caps)
+                .collect(),
             adomain: creative.adomain.to_ascii_lowercase(),
             secure: own_addresses_secure && is_secure(&creative.format),
             banner_type: banner_type(&creative.format),

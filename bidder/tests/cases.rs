@@ -18,6 +18,7 @@ fn config() -> Config {
         // The vendor that the consent strings of the cases speak of.
         tcf_vendor_id: Some(42),
         blocked_sellers: BlockedSellers::new(["blocked.example"]),
+        household_sources: vec!["homes.example".to_owned()],
         ..Config::default()
     };
     config.traffic.add_ranges("198.51.100.0/24").unwrap();

@@ -109,11 +109,15 @@ impl TokenKeys {
     /// Seals `reference` for one purpose; `reference.bid_id` must be 16 bytes.
     pub fn seal(&self, reference: &BidRef, purpose: Purpose) -> String {
         let key = self.keys.first().expect("a key ring is never empty");
-        let plain = BidRef {
+        let mut plain = BidRef {
             bid_id: Vec::new(),
             ..reference.clone()
+        };
+        if purpose != Purpose::Event {
+            // Only impressions are counted for them; everywhere else they would only lengthen the address.
+            (plain.device, plain.household) = (Vec::new(), Vec::new());
         }
-        .encode_to_vec();
+        let plain = plain.encode_to_vec();
         let id = reference.id().0;
         let version = match (purpose, short_nonce(&id)) {
             (Purpose::Conversion, _) | (_, None) => Version::XChaCha,
@@ -279,6 +283,25 @@ mod tests {
         BidRef {
             bid_id: (0..16).collect(),
             ..reference()
+        }
+    }
+
+    #[test]
+    fn only_tokens_of_impressions_name_device_and_household() {
+        let keys = TokenKeys::new([(1, [7; 32])]).unwrap();
+        let short = keys.seal(&reference(), Purpose::Event);
+        let long = BidRef {
+            device: vec![1; 16],
+            household: vec![2; 16],
+            ..reference()
+        };
+        let token = keys.seal(&long, Purpose::Event);
+        assert_eq!(keys.open(&token, Purpose::Event).as_ref(), Ok(&long));
+        assert!(token.len() <= short.len() + 51, "{}", token.len());
+        for purpose in [Purpose::Notice, Purpose::Click, Purpose::Conversion] {
+            let token = keys.seal(&long, purpose);
+            assert_eq!(token, keys.seal(&reference(), purpose));
+            assert_eq!(keys.open(&token, purpose), Ok(reference()));
         }
     }
 

@@ -58,7 +58,7 @@ impl Shape {
             cores: 1 + usize::from(rng.chance(0.4)),
             public_url: PIXEL_URL.to_owned(),
             fee_ppm: if rng.chance(0.4) { 150_000 } else { 0 },
-            provisional_s: 5,
+            provisional_mib: 1,
             exchanges: EXCHANGES
                 .iter()
                 .take(exchanges)

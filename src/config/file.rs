@@ -49,12 +49,16 @@ pub(crate) struct Bidder {
     pub dsa_payer: String,
     pub fee_percent: f64,
     pub lease_percent: f64,
-    pub provisional_s: u32,
+    pub provisional_mib: usize,
+    pub profile_cache_mib: usize,
+    pub profile_ttl_ms: u64,
+    pub profile_read_ms: u64,
     pub refresh_ms: u64,
     pub eid_sources: Vec<String>,
     /// Empty: none.
     pub geo_database: PathBuf,
     pub blocked_sellers: Vec<String>,
+    pub household_sources: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -256,11 +260,15 @@ impl Default for Bidder {
             dsa_payer: defaults.dsa_payer,
             fee_percent: defaults.fee_ppm as f64 / 1e4,
             lease_percent: defaults.lease_share_ppm as f64 / 1e4,
-            provisional_s: defaults.provisional_s,
+            provisional_mib: defaults.provisional_mib,
+            profile_cache_mib: defaults.profile_cache_mib,
+            profile_ttl_ms: defaults.profile_ttl_ms,
+            profile_read_ms: defaults.profile_read_ms,
             refresh_ms: defaults.refresh_ms,
             eid_sources: defaults.eid_sources,
             geo_database: PathBuf::new(),
             blocked_sellers: Vec::new(),
+            household_sources: defaults.household_sources,
         }
     }
 }

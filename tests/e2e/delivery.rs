@@ -100,7 +100,7 @@ fn twice(server: &Server, url: &str, status: u16) -> String {
 }
 
 /// The URL of ours in markup that has this path.
-fn url_in(markup: &str, path: &str) -> String {
+pub(crate) fn url_in(markup: &str, path: &str) -> String {
     let url = format!("{PUBLIC_URL}{path}?");
     let found = markup.split('"').find(|text| text.starts_with(&url));
     found

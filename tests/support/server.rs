@@ -108,6 +108,15 @@ impl Administrator {
         assert_eq!(reply.status, 200, "{reply:?}");
     }
 
+    /// Replaces an object by its document with one field changed.
+    pub(crate) fn set(&self, object: &str, field: &str, value: Value) {
+        let mut document = self.read(&format!("/api/v1/{object}"));
+        document[field] = value;
+        let document = document.to_string();
+        let reply = self.call(&format!("PUT /api/v1/{object}"), document.as_bytes());
+        assert_eq!(reply.status, 200, "{document}: {reply:?}");
+    }
+
     fn call(&self, start: &str, body: &[u8]) -> Reply {
         let headers = [
             ("authorization", self.authorization.as_str()),

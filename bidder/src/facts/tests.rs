@@ -13,6 +13,7 @@ fn facts(json: &str, check: impl FnOnce(&RequestFacts<'_>)) {
         pseudonyms: &pseudonyms,
         eid_sources: &[],
         vendor: None,
+        household_sources: &[],
     };
     check(&read(&request, &texts, reader, Timestamp(0)));
 }

@@ -16,7 +16,7 @@ use domain::targeting::Dimension;
 use domain::time::ManualClock;
 use domain::{
     Advertiser, AdvertiserId, BidModel, Campaign, CampaignId, Cpm, Creative, CreativeFormat,
-    CreativeId, Currency, FrequencyCap, Goal, LineItem, LineItemId, Micros, Plan, Status,
+    CreativeId, Currency, FrequencyCap, Goal, IdScope, LineItem, LineItemId, Micros, Plan, Status,
     Targeting, Timestamp,
 };
 use event_log::memory::MemoryLog;
@@ -145,6 +145,7 @@ struct Plainly {
     max_bid: Cpm,
     targeting: Targeting,
     caps: Vec<FrequencyCap>,
+    campaign_caps: Vec<FrequencyCap>,
     deals: Deals,
     creative: Creative,
 }
@@ -162,6 +163,7 @@ fn plain() -> Plainly {
         max_bid: cpm(5.0),
         targeting: Targeting::default(),
         caps: Vec::new(),
+        campaign_caps: Vec::new(),
         deals: Deals::OpenOnly,
         creative: Creative {
             id: CreativeId(0),
@@ -263,13 +265,7 @@ fn standard(name: &str) -> Plainly {
         }
         "german" => it.targeting.include(Dimension::Countries, ["DEU"]),
         "german-language" => it.creative.language = Some("de".into()),
-        "capped" => {
-            it.caps = vec![FrequencyCap {
-                impressions: 2,
-                window_s: 3600,
-                per: domain::IdScope::User,
-            }]
-        }
+        name if name.starts_with("capped") => cap(&mut it, name),
         "deal-only" => {
             it.deals = Deals::Only(vec!["deal-1".into()]);
             it.bid = BidModel::Cpm(cpm(3.0));
@@ -326,6 +322,25 @@ fn standard_more(name: &str) -> Plainly {
     it
 }
 
+/// Two impressions an hour, of what and to whom the name says.
+fn cap(it: &mut Plainly, name: &str) {
+    let cap = |per| {
+        vec![FrequencyCap {
+            impressions: 2,
+            window_s: 3600,
+            per,
+        }]
+    };
+    match name {
+        "capped" => it.caps = cap(IdScope::User),
+        "capped-campaign" => it.campaign_caps = cap(IdScope::User),
+        "capped-creative" => it.creative.frequency_caps = cap(IdScope::User),
+        "capped-device" => it.caps = cap(IdScope::Device),
+        "capped-household" => it.caps = cap(IdScope::Household),
+        other => panic!("{other} is not in the standard catalogue"),
+    }
+}
+
 fn put(store: &MemoryCampaigns, name: &str) -> (String, LineItemId, CreativeId) {
     let it = standard(name);
     let advertiser = Advertiser {
@@ -346,7 +361,7 @@ fn put(store: &MemoryCampaigns, name: &str) -> (String, LineItemId, CreativeId) 
         flight_end: NOON.plus_ms(DAY_MS),
         plan: Plan::Asap,
         goal: Goal::Impressions,
-        frequency_caps: Vec::new(),
+        frequency_caps: it.campaign_caps,
     };
     let campaign = store.put_campaign(&campaign).unwrap();
     let creative = store
