@@ -103,7 +103,7 @@ pub struct Ad {
     pub adomain: String,
     /// Every address in it is `https`.
     pub secure: bool,
-    /// The OpenRTB banner ad type (`btype`): 2 a picture or plain HTML, 3 with script, 4 with a frame.
+    /// The OpenRTB banner ad type (`btype`): 1 text, 2 a picture or plain HTML, 3 with script, 4 with a frame.
     pub banner_type: u32,
 }
 
@@ -317,7 +317,7 @@ fn ads_of(
                 .collect(),
             adomain: creative.adomain.to_ascii_lowercase(),
             secure: own_addresses_secure && is_secure(&creative.format),
-            banner_type: banner_type(&creative.format),
+            banner_type: banner_type(creative),
         })
         .collect()
 }
@@ -366,11 +366,14 @@ fn is_secure(format: &CreativeFormat) -> bool {
     }
 }
 
-fn banner_type(format: &CreativeFormat) -> u32 {
+/// The creative attribute of ads without pictures.
+const TEXT_ONLY: u32 = 12;
+
+fn banner_type(creative: &Creative) -> u32 {
     let CreativeFormat::Banner {
         markup: BannerMarkup::Html { html },
         ..
-    } = format
+    } = &creative.format
     else {
         return 2;
     };
@@ -378,6 +381,7 @@ fn banner_type(format: &CreativeFormat) -> u32 {
     match () {
         () if html.contains("<iframe") => 4,
         () if html.contains("<script") => 3,
+        () if creative.attributes.contains(&TEXT_ONLY) && !html.contains("<img") => 1,
         () => 2,
     }
 }

@@ -3,6 +3,7 @@
 use domain::random::{SplitMix64, mix};
 
 mod fragments;
+pub mod mix;
 mod world;
 
 pub use world::{Device, Format, Placement, User};

@@ -4,8 +4,10 @@
 //! log, driven by one queue ordered by (time, sequence). Exchanges, rivals, users and faults come from the seed.
 //! The checks are DESIGN's promises about money: the bound, nothing acknowledged lost, nothing counted twice.
 
+pub mod auctions;
 mod checks;
 pub mod faults;
+pub mod hostile;
 mod market;
 mod process;
 pub mod stores;

@@ -4,6 +4,7 @@ use std::process::{Command, ExitCode};
 
 mod bench;
 mod cost;
+mod judge;
 mod needs;
 
 const HELP: &str = "\
@@ -14,6 +15,8 @@ cargo xtask COMMAND
   bench   run the benchmarks with the heavy optimiser; `bench NAME` runs one crate's
   bench bidder [--json] [--quick] [--release]
           compare the bidder with a bare server: docs/performance.md
+  judge   hold auctions without sockets and judge every answer; `judge --auctions N --seed S`, 1,000,000 unless told
+  fuzz    try hostile bytes on every parser; `fuzz [SECONDS [TARGET]]`, a minute each unless told
   demo    build and run the demo; flags are passed on
 ";
 
@@ -30,6 +33,8 @@ fn main() -> ExitCode {
         "test" => test(&rest),
         "check" => check(),
         "bench" => bench::run(&rest),
+        "judge" => judge::run(&rest),
+        "fuzz" => judge::fuzz(&rest),
         "demo" => demo(&rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -13,13 +13,15 @@ const SCRIPT: i64 = 3;
 const FRAME: i64 = 4;
 /// AdCOM creative attributes of ads that grow.
 const EXPANDABLE: [i64; 3] = [3, 4, 5];
+/// AdCOM creative attribute of ads without pictures.
+const TEXT_ONLY: i64 = 12;
 /// AdCOM frameworks that MRAID's script needs one of.
 const MRAID: [i64; 3] = [3, 5, 6];
 
 pub(super) fn check(offer: &Value, bid: &Value, markup: &str, broken: &mut Broken) {
     size(offer, bid, broken);
     let lower = markup.to_ascii_lowercase();
-    let types = banner_types(&lower);
+    let types = banner_types(&lower, bid);
     let barred = integers(&offer["btype"]);
     if let Some(kind) = types.iter().find(|kind| barred.contains(kind)) {
         broken.push((Rule::BannerType, format!("type {kind} is blocked")));
@@ -66,7 +68,7 @@ fn flexes(format: &Value, (width, height): (i64, i64)) -> bool {
 }
 
 /// Which banner types the markup is of.
-fn banner_types(lower: &str) -> Vec<i64> {
+fn banner_types(lower: &str, bid: &Value) -> Vec<i64> {
     let has = |tag: &str| lower.contains(tag);
     let mut types = Vec::new();
     if has("<script") {
@@ -78,11 +80,8 @@ fn banner_types(lower: &str) -> Vec<i64> {
     if types.is_empty() {
         // Every ad carries a picture of one pixel.
         let pictures = lower.matches("<img").count();
-        types.push(if pictures > 1 {
-            XHTML_PICTURE
-        } else {
-            XHTML_TEXT
-        });
+        let text = pictures <= 1 && integers(&bid["attr"]).contains(&TEXT_ONLY);
+        types.push(if text { XHTML_TEXT } else { XHTML_PICTURE });
     }
     types
 }

@@ -39,11 +39,7 @@ impl Case<'_> {
         {
             self.flag(Rule::App, &app);
         }
-        let lists = [
-            &request["bcrid"],
-            &request["ext"]["bcrid"],
-            &self.imp["ext"]["bcrid"],
-        ];
+        let lists = [&request["ext"]["bcrid"], &self.imp["ext"]["bcrid"]];
         if let Some(creative) = text(&bid["crid"])
             && lists
                 .into_iter()
@@ -62,7 +58,9 @@ impl Case<'_> {
         let comparable = taxonomy(request) == taxonomy(bid);
         let categories = texts(&bid["cat"]);
         let (barred, wanted) = (texts(&request["bcat"]), texts(&request["acat"]));
-        if !wanted.is_empty() && (categories.is_empty() || !comparable) {
+        // Codes that are the same in both lists are meant to be.
+        let same = categories.iter().all(|category| wanted.contains(category));
+        if !wanted.is_empty() && (categories.is_empty() || !comparable && !same) {
             self.flag(
                 Rule::Category,
                 "only some are allowed, and none is declared",

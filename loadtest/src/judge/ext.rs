@@ -90,8 +90,8 @@ fn digits(text: &str) -> bool {
 
 /// What is wrong with the declaration: 2 and 3 demand one, and the publisher says who shows it.
 fn dsa(asked: &Value, declared: &Value) -> Option<String> {
+    let required = matches!(integer(&asked["dsarequired"]), Some(2 | 3));
     if !declared.is_object() {
-        let required = matches!(integer(&asked["dsarequired"]), Some(2 | 3));
         return required.then(|| "absent where it is required".into());
     }
     let names = |field: &str| {
@@ -102,7 +102,7 @@ fn dsa(asked: &Value, declared: &Value) -> Option<String> {
     }
     let shows = integer(&declared["adrender"]);
     match (integer(&asked["pubrender"]), shows) {
-        (Some(0), shows) if shows != Some(1) => Some("nobody shows it".into()),
+        (Some(0), shows) if required && shows != Some(1) => Some("nobody shows it".into()),
         (Some(2), Some(1)) => Some("both show it".into()),
         _ => None,
     }

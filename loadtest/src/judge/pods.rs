@@ -16,14 +16,20 @@ const BY_FILE: i64 = 4;
 struct Pod<'a> {
     imp: &'a Value,
     offer: &'a Value,
+    mtype: i64,
 }
 
 /// The part of an impression that belongs to a pod, if one does.
 fn pods(imp: &Value) -> impl Iterator<Item = &Value> {
-    ["video", "audio"]
+    media(imp).map(|(_, offer)| offer)
+}
+
+/// Its media that last a time, with their `mtype`.
+fn media(imp: &Value) -> impl Iterator<Item = (i64, &Value)> {
+    [(2, "video"), (3, "audio")]
         .into_iter()
-        .map(|medium| &imp[medium])
-        .filter(|offer| offer.is_object())
+        .map(|(mtype, medium)| (mtype, &imp[medium]))
+        .filter(|(_, offer)| offer.is_object())
 }
 
 /// Whether bidders choose how many ads fill the impression.
@@ -35,7 +41,7 @@ pub(super) fn check(court: &Court<'_>, found: &mut Found) {
     let imps = super::items(&court.request["imp"]);
     let all = imps
         .iter()
-        .flat_map(|imp| pods(imp).map(move |offer| Pod { imp, offer }));
+        .flat_map(|imp| media(imp).map(move |(mtype, offer)| Pod { imp, offer, mtype }));
     let mut checked = Vec::new();
     for pod in all {
         let bids: Vec<&Value> = court.bids().filter(|bid| pod.takes(bid)).collect();
@@ -53,8 +59,8 @@ pub(super) fn check(court: &Court<'_>, found: &mut Found) {
 impl Pod<'_> {
     /// Whether a bid is for this impression, and of the medium that makes it a pod.
     fn takes(&self, bid: &Value) -> bool {
-        let moving = integer(&bid["mtype"]).is_none_or(|mtype| mtype == 2 || mtype == 3);
-        moving && text(&bid["impid"]) == text(&self.imp["id"])
+        let same = integer(&bid["mtype"]).is_none_or(|mtype| mtype == self.mtype);
+        same && text(&bid["impid"]) == text(&self.imp["id"])
     }
 
     fn sums(&self, bids: &[&Value], found: &mut Found) {

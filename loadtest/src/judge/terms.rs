@@ -71,7 +71,11 @@ impl<'a> Case<'a> {
                 self.compare(offered, &floor)
                     .is_some_and(|(ours, floor)| ours >= floor)
             });
+            // An agreed price that is not told cannot be paid.
+            let payable =
+                integer(&deal["at"]) != Some(FIXED) || price(&deal["bidfloor"]) > Micros::ZERO;
             !id.is_empty()
+                && payable
                 && !taken.contains(&id)
                 && affordable
                 && self.seat_allowed(deal)

@@ -1,0 +1,4 @@
+//! libFuzzer against `sim::hostile::request_protobuf`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| sim::hostile::request_protobuf(data));
