@@ -274,7 +274,7 @@ proptest! {
 
     #[test]
     fn texts_are_read_as_they_were_meant(text: String, other: String, escaped: bool) {
-        prop_assume!(!text.is_empty());
+        let text = text + "."; // an empty id is none
         let written = |text: &str| match escaped {
             true => text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect(),
             false => {
