@@ -37,6 +37,8 @@ pub struct Background {
     money: BTreeMap<CampaignId, Arc<CampaignMoney>>,
     seen: Option<(u64, u64)>,
     model: Option<Arc<Model>>,
+    /// Snapshots that cores may still use. They are freed here: for a core that would be milliseconds of bids.
+    retired: Vec<Arc<Snapshot>>,
 }
 
 /// Why a refresh or a renewal failed; the bidder goes on with what it has.
@@ -78,6 +80,7 @@ impl Background {
             money: BTreeMap::new(),
             seen: None,
             model: None,
+            retired: Vec::new(),
         }
     }
 
@@ -124,7 +127,8 @@ impl Background {
         );
         // What was read may already be newer than what was asked for; the older of both is looked at again.
         self.seen = Some((revision.min(catalogue.revision), version));
-        self.shared.snapshot.store(Some(Arc::new(snapshot)));
+        let before = self.shared.snapshot.swap(Some(Arc::new(snapshot)));
+        self.retired.extend(before);
         Ok(true)
     }
 
@@ -162,6 +166,7 @@ impl Background {
     /// # Errors
     /// When the store fails: the bidder goes on with what it has until its leases lapse.
     pub fn tick(&mut self, now: Timestamp) -> Result<(), BackgroundError> {
+        self.retired.retain(|old| Arc::strong_count(old) > 1);
         while let Ok(report) = self.reports.try_recv() {
             self.leases.take(report, &self.shared.exchanges);
         }

@@ -10,14 +10,15 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::Clock;
 use domain::limits::REQUEST_BODY_BYTES_MAX;
+use domain::{Clock, NoBid, Outcome};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::header::{
     ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName,
     HeaderValue,
 };
+use hyper::http::request;
 use hyper::{Method, Request, Response, StatusCode};
 use proto::openrtb::Format;
 use service_kit::body::{BodyError, BodyLimits, BodyReader};
@@ -27,9 +28,12 @@ use service_kit::unpack::{ENCODINGS, Packing, Unpacker};
 use crate::core::{BidderCore, Call, Reply};
 use crate::gate::{Gates, Stop};
 use crate::metrics::{self, HTTP_REFUSED};
+use crate::overload::{Arrival, Watch};
 
 /// The version of OpenRTB that answers follow.
 const OPENRTB_VERSION: (&str, &str) = ("x-openrtb-version", "2.6");
+/// On a 204 that says nothing of the request, why it was not decided: the label of the outcome.
+pub const UNDECIDED: &str = "x-undecided";
 /// Body buffers that a core keeps for later requests.
 const READERS_KEPT_MAX: usize = 64;
 /// How often a body may be asked for before it counts as still on its way: hyper hands over what came with the
@@ -52,6 +56,7 @@ pub struct CoreService {
     packer: RefCell<Packer>,
     clock: Arc<dyn Clock>,
     load: Arc<Load>,
+    watch: Rc<Watch>,
     body_timeout: Duration,
 }
 
@@ -105,8 +110,14 @@ impl CoreService {
             packer: RefCell::new(Packer::new()),
             clock,
             load,
+            watch: Rc::default(),
             body_timeout,
         })
+    }
+
+    /// Measures how long requests wait; to be spawned beside them, on their core. It never ends.
+    pub fn watch(&self) -> impl Future<Output = ()> + use<> {
+        Rc::clone(&self.watch).run(Arc::clone(&self.clock))
     }
 
     /// Hands over counts and holds.
@@ -128,48 +139,32 @@ impl CoreService {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let arrived_us = self.clock.monotonic_us();
+        let now_us = self.clock.monotonic_us();
+        let arrival = self.watch.arrive(now_us);
         let (head, body) = request.into_parts();
-        let Some(exchange) = head.uri.path().strip_prefix("/bid/") else {
-            return refuse(StatusCode::NOT_FOUND);
+        let exchange = match self.admit(&head, now_us) {
+            Ok(exchange) => exchange,
+            Err(Turned::Away(status)) => return refuse(status),
+            Err(Turned::Shed) => return self.shed(),
         };
-        if head.method != Method::POST {
-            let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED);
-            response
-                .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static("POST"));
-            return response;
-        }
-        let credential = head.headers.get(AUTHORIZATION);
-        let credential = credential.map(HeaderValue::as_bytes);
-        match self.load.gates.pass(exchange, credential, arrived_us) {
-            Ok(()) => {}
-            Err(Stop::Unauthorized) => return refuse(StatusCode::UNAUTHORIZED),
-            Err(Stop::OverQuota) => {
-                self.core.borrow_mut().shed();
-                return empty(StatusCode::NO_CONTENT);
-            }
-        }
         let limits = BodyLimits {
             bytes_max: REQUEST_BODY_BYTES_MAX,
             timeout: self.body_timeout,
         };
         let call = Call {
             exchange,
-            arrived_us,
+            arrived_us: now_us.saturating_sub(arrival.waited_us),
             format: format_of(&head.headers),
         };
         let mut reader = self.readers.borrow_mut().pop().unwrap_or_default();
+        // Also of a request that is refused: with a body left unread the connection could not be kept.
         let read = self
             .await_body(reader.read(&head.headers, body, limits))
             .await;
-        let response = match read {
-            None => {
-                self.core.borrow_mut().shed();
-                empty(StatusCode::NO_CONTENT)
-            }
-            Some(Ok(packing)) => self.decide(&call, &head.headers, (packing, &mut reader)),
-            Some(Err(error)) => refuse_body(error),
+        let response = match (read, arrival) {
+            (None, _) | (Some(Ok(_)), Arrival { refused: true, .. }) => self.shed(),
+            (Some(Ok(packing)), _) => self.decide(&call, &head.headers, (packing, &mut reader)),
+            (Some(Err(error)), _) => refuse_body(error),
         };
         reader.trim();
         let mut readers = self.readers.borrow_mut();
@@ -177,6 +172,28 @@ impl CoreService {
             readers.push(reader);
         }
         response
+    }
+
+    /// The exchange that a head names.
+    fn admit<'a>(&self, head: &'a request::Parts, now_us: u64) -> Result<&'a str, Turned> {
+        let exchange = head.uri.path().strip_prefix("/bid/");
+        let exchange = exchange.ok_or(Turned::Away(StatusCode::NOT_FOUND))?;
+        if head.method != Method::POST {
+            return Err(Turned::Away(StatusCode::METHOD_NOT_ALLOWED));
+        }
+        let credential = head.headers.get(AUTHORIZATION);
+        let credential = credential.map(HeaderValue::as_bytes);
+        match self.load.gates.pass(exchange, credential, now_us) {
+            Ok(()) => Ok(exchange),
+            Err(Stop::Unauthorized) => Err(Turned::Away(StatusCode::UNAUTHORIZED)),
+            Err(Stop::OverQuota) => Err(Turned::Shed),
+        }
+    }
+
+    /// The answer to a request that is refused unread.
+    fn shed(&self) -> Response<Full<Bytes>> {
+        self.core.borrow_mut().shed();
+        undecided(NoBid::Overload)
     }
 
     /// Waits for a body; `None` when it is late and too many others are as well.
@@ -219,6 +236,9 @@ impl CoreService {
         let answer = core.decide(call, body);
         let response = match answer.reply {
             Reply::Content => self.content(call.format, headers, answer.body),
+            Reply::NoContent if answer.outcome == Outcome::NoBid(NoBid::NoTime) => {
+                undecided(NoBid::NoTime)
+            }
             Reply::NoContent => empty(StatusCode::NO_CONTENT),
             Reply::BadRequest => refuse(StatusCode::BAD_REQUEST),
             Reply::NotFound => refuse(StatusCode::NOT_FOUND),
@@ -258,9 +278,25 @@ impl Drop for CoreService {
     }
 }
 
+/// Why a request is not read.
+enum Turned {
+    Away(StatusCode),
+    Shed,
+}
+
 fn empty(status: StatusCode) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::new()));
     *response.status_mut() = status;
+    response
+}
+
+/// No bid, for a reason that lies with us.
+fn undecided(why: NoBid) -> Response<Full<Bytes>> {
+    let mut response = empty(StatusCode::NO_CONTENT);
+    let why = HeaderValue::from_static(why.label());
+    response
+        .headers_mut()
+        .insert(HeaderName::from_static(UNDECIDED), why);
     response
 }
 
@@ -284,5 +320,10 @@ fn refuse(status: StatusCode) -> Response<Full<Bytes>> {
         _ => "400",
     };
     ::metrics::counter!(HTTP_REFUSED, "status" => label).increment(1);
-    empty(status)
+    let mut response = empty(status);
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        let headers = response.headers_mut();
+        headers.insert(ALLOW, HeaderValue::from_static("POST"));
+    }
+    response
 }

@@ -25,6 +25,7 @@ pub mod metrics;
 pub mod money;
 pub mod near_cache;
 pub mod outbox;
+pub mod overload;
 pub mod pacing;
 pub mod people;
 pub mod pod;

@@ -72,6 +72,7 @@ impl Server {
                     CoreService::new(bidder.core(index), clock, load, limits.body_timeout);
                 let weak = Rc::downgrade(&service);
                 tokio::task::spawn_local(beat(weak));
+                tokio::task::spawn_local(service.watch());
                 move |request| Rc::clone(&service).serve(request)
             }
         };
