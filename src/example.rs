@@ -222,3 +222,6 @@ fn line_item(campaign: CampaignId, name: String, creatives: Vec<CreativeId>) -> 
         creatives,
     }
 }
+
+#[cfg(test)]
+mod tests;
