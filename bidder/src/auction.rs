@@ -47,6 +47,8 @@ pub struct Auction<'a> {
     pub recent: &'a Provisional,
     /// The wall clock.
     pub now: Timestamp,
+    /// Whether somebody wants to know of every line item how far it got.
+    pub explains: bool,
     /// The steady clock, and when on it the answer must be ready.
     pub deadline: (&'a dyn Clock, u64),
 }
@@ -143,6 +145,8 @@ pub struct Win {
     pub imp: usize,
     /// What is bid.
     pub candidate: Candidate,
+    /// What the model was told.
+    pub features: ctr_model::Features,
     /// The money it has taken; none for a test.
     pub hold: Option<Hold>,
     /// How long that waits for its notice.
@@ -241,25 +245,27 @@ fn collect(
         .skip(skip)
         .chain(targeting::positions(&narrowed).take(skip));
     for position in around.take(CANDIDATES_MAX) {
-        let Some(item) = auction.snapshot.items.get(position) else {
+        let Some(front) = auction.snapshot.fronts.get(position) else {
             continue;
         };
         if !auction.request.test {
-            work.tally
-                .eligible(position, item.campaign, auction.exchange.1);
+            let campaign = front.campaign as usize;
+            work.tally.eligible(position, campaign, auction.exchange.1);
         }
-        let mut numbers = Numbers {
-            factor_ppm: auction.snapshot.index.factor_ppm(position, slot.sight),
-            ..Numbers::default()
+        let mut numbers = Numbers::default();
+        let first = slot.ask_first(auction, (position, *front), &mut numbers);
+        let considered = match (first, auction.snapshot.items.get(position)) {
+            (Ok(()), Some(item)) => {
+                consider(auction, slot, (position, item, wins), (work, &mut numbers))
+            }
+            (first, _) => first,
         };
-        let considered = consider(auction, slot, (position, item, wins), (work, &mut numbers));
         if let Some(sink) = explain.as_deref_mut() {
             let refused = considered.as_ref().err().copied();
-            sink.note(
-                slot.position,
-                position,
-                verdict(slot.imp, item, refused, numbers),
-            );
+            if let Some(item) = auction.snapshot.items.get(position) {
+                let verdict = verdict(slot.imp, item, refused, numbers);
+                sink.note(slot.position, position, verdict);
+            }
         }
         if let Err(why) = considered {
             refuse(auction, work, position, why);

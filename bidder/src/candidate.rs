@@ -1,5 +1,6 @@
 //! One line item on one impression: its best ad, what that is worth, and the price, or the rule that refuses.
 
+use ctr_model::{Features, Prediction};
 use domain::creative::CreativeFormat;
 use domain::money::{MICROS_PER_UNIT, Rounding};
 use domain::targeting::Size;
@@ -10,12 +11,14 @@ use crate::auction::{Auction, Win, Work};
 use crate::config::CREATIVES_TRIED_MAX;
 use crate::explain::Numbers;
 use crate::pod::{self, Separation};
-use crate::price::{self, PriceRule};
+use crate::price::{self, PriceRule, Terms};
 use crate::rules::{self, Offer};
 use crate::score::Scorer;
-use crate::snapshot::{Ad, Item, Shape};
+use crate::snapshot::{Ad, Front, Item, Shape};
 use crate::targeting::Sight;
 
+/// No bid modifier applies, in millionths.
+const PLAIN_PPM: i64 = 1_000_000;
 /// Most impressions that one purchase may buy (DOOH); more is a mistake or an attack on the budget.
 const QUANTITY_MAX: f64 = 100_000.0;
 
@@ -30,8 +33,6 @@ pub struct Candidate {
     pub deal: Option<usize>,
     /// Which rule sets the price.
     pub rule: PriceRule,
-    /// What the model was told.
-    pub features: ctr_model::Features,
     /// What led to the price.
     pub numbers: Numbers,
     /// Campaign-currency micros for one unit of the answer's currency.
@@ -80,6 +81,8 @@ pub(crate) struct Slot<'a> {
     native: Option<&'a NativeRequest<'a>>,
     scorer: Scorer,
     pub(crate) quantity: i64,
+    /// The terms of the open auction for a banner, where there are no others.
+    open: Option<Terms>,
     pub(crate) separation: Separation,
 }
 
@@ -110,6 +113,7 @@ impl<'a> Slot<'a> {
             native: imp.native.as_ref().and_then(|native| native.parsed().ok()),
             scorer: Scorer::new(size, at),
             quantity,
+            open: rules::open_terms(auction.market, imp),
             separation: Separation::of(auction.request, imp),
         }
     }
@@ -124,7 +128,54 @@ impl<'a> Slot<'a> {
         })
     }
 
-    /// Whether ads of this shape may fit; asked first, since it reads nothing but the line item's first bytes.
+    /// The first rules, which read next to nothing of a line item.
+    ///
+    /// # Errors
+    /// The rule that refuses it.
+    pub(crate) fn ask_first(
+        &self,
+        auction: &Auction<'_>,
+        (position, front): (usize, Front),
+        numbers: &mut Numbers,
+    ) -> Result<(), Reject> {
+        if !self.could_take(front.shape) {
+            return Err(Reject::Format);
+        }
+        let flight = auction.snapshot.flights.get(front.campaign as usize);
+        if !flight.is_some_and(|flight| flight.contains(&auction.now)) {
+            return Err(Reject::NotLive);
+        }
+        numbers.factor_ppm = auction.snapshot.index.factor_ppm(position, self.sight);
+        self.reaches_floor(auction, front, numbers)
+    }
+
+    /// Refuses what could not reach the floor if it were worth all that the line item bids: nothing more has to be
+    /// read then. Only where that is one comparison; else it is found later.
+    fn reaches_floor(
+        &self,
+        auction: &Auction<'_>,
+        front: Front,
+        numbers: &mut Numbers,
+    ) -> Result<(), Reject> {
+        let Some(terms) = self.open.filter(|_| front.buys_open) else {
+            return Ok(());
+        };
+        let is_plain = matches!(front.shape, Shape::Banner(_))
+            && numbers.factor_ppm == PLAIN_PPM
+            && front.currency == auction.market.currency;
+        if is_plain && let Err(why) = price::price(front.most, terms, auction.shade) {
+            numbers.floor = terms.floor;
+            return Err(why);
+        }
+        Ok(())
+    }
+
+    /// What the model expects of a winning ad, with the features it was told: they are logged with the bid.
+    pub(crate) fn score(&self, auction: &Auction<'_>, ad: &Ad) -> (Features, Prediction) {
+        self.scorer.score(auction, ad)
+    }
+
+    /// Whether ads of this shape may fit.
     fn could_take(&self, shape: Shape) -> bool {
         match (shape, &self.imp.banner) {
             (Shape::Mixed, _) => true,
@@ -144,13 +195,6 @@ pub(crate) fn consider(
     (position, item, wins): (usize, &Item, &[Win]),
     (work, numbers): (&mut Work, &mut Numbers),
 ) -> Result<(), Reject> {
-    if !slot.could_take(item.shape) {
-        return Err(Reject::Format);
-    }
-    let live = auction.snapshot.campaign_of(item);
-    if !live.campaign.is_live(auction.now) {
-        return Err(Reject::NotLive);
-    }
     if slot.quantity < 1 {
         return Err(Reject::Floor);
     }
@@ -167,13 +211,12 @@ pub(crate) fn consider(
             false => try_ad(auction, slot, (item, ad), (&mut work.offers, &mut tried)),
         };
         match made {
-            Ok((offer, features, rate, full_cost)) => {
+            Ok((offer, rate, full_cost)) => {
                 let candidate = Candidate {
                     item: position,
                     ad: at,
                     deal: offer.deal,
                     rule: offer.terms.rule,
-                    features,
                     numbers: tried,
                     rate,
                     full_cost,
@@ -212,7 +255,7 @@ pub(crate) fn consider(
     }
 }
 
-type Priced = (Offer, ctr_model::Features, i64, Micros);
+type Priced = (Offer, i64, Micros);
 
 /// One ad on one impression: rules, value, price, cost.
 fn try_ad(
@@ -234,9 +277,12 @@ fn try_ad(
     rules::offers(auction.market, slot.imp, (item, ad), offers)?;
     auction.counting().check(&ad.limits)?;
     check_bound(auction, item, offers, numbers)?;
-    let (features, prediction) = slot.scorer.score(auction, ad);
-    (numbers.click, numbers.conversion) = (prediction.click, prediction.conversion);
-    numbers.value = price::value(item.line_item.bid, prediction.click, prediction.conversion);
+    // A price per mille is known without a prediction: the model is asked once it has won.
+    if auction.explains || !matches!(item.line_item.bid, BidModel::Cpm(_)) {
+        let (_, prediction) = slot.score(auction, ad);
+        (numbers.click, numbers.conversion) = (prediction.click, prediction.conversion);
+    }
+    numbers.value = price::value(item.line_item.bid, numbers.click, numbers.conversion);
     numbers.multiplier = live.money.multiplier();
     let (market, own) = (auction.market, live.campaign.currency);
     let in_answer = |value: Cpm| price::value_in(market.fx, value, own, market.currency);
@@ -256,7 +302,7 @@ fn try_ad(
     let fee_ppm = auction.config.fee_ppm;
     let full_cost = price::full_cost(numbers.price, slot.quantity, rate, fee_ppm);
     numbers.hold = live.money.hold_amount(full_cost);
-    Ok((offer, features, rate, full_cost))
+    Ok((offer, rate, full_cost))
 }
 
 /// Refuses, before the model is asked, what no prediction could make affordable: no bid is worth more than its

@@ -200,16 +200,17 @@ fn take(
     candidate: &mut Candidate,
     wins: &mut Vec<Win>,
 ) -> bool {
-    let won = hold(auction, slot, candidate);
+    let won = win(auction, slot, candidate);
     candidate.fate = won.as_ref().err().copied();
     wins.extend(won);
     candidate.fate.is_none()
 }
 
-fn hold(auction: &Auction<'_>, slot: &Slot<'_>, candidate: &Candidate) -> Result<Win, Reject> {
+fn win(auction: &Auction<'_>, slot: &Slot<'_>, candidate: &mut Candidate) -> Result<Win, Reject> {
     let exchange = auction.config.exchanges.get(auction.exchange.0);
     let item = auction.snapshot.items.get(candidate.item);
-    let (Some(exchange), Some(item)) = (exchange, item) else {
+    let ad = item.and_then(|item| item.ads.get(candidate.ad));
+    let (Some(exchange), Some(item), Some(ad)) = (exchange, item, ad) else {
         return Err(Reject::NotLive);
     };
     let money = &auction.snapshot.campaign_of(item).money;
@@ -228,9 +229,13 @@ fn hold(auction: &Auction<'_>, slot: &Slot<'_>, candidate: &Candidate) -> Result
         }
         Some(hold)
     };
+    let (features, prediction) = slot.score(auction, ad);
+    let numbers = &mut candidate.numbers;
+    (numbers.click, numbers.conversion) = (prediction.click, prediction.conversion);
     Ok(Win {
         imp: slot.position,
         candidate: candidate.clone(),
+        features,
         hold,
         hold_ms,
         quantity: slot.quantity,

@@ -256,6 +256,7 @@ impl BidderCore {
             currency,
         };
         let auction = Auction {
+            explains: explained.is_some(),
             request,
             facts: &facts,
             keys: &keys,

@@ -19,7 +19,7 @@ pub fn bid_event(auction: &Auction<'_>, win: &Win, reference: BidRef) -> event::
         r#ref: Some(reference),
         auction_id: clip(auction.request.id),
         imp_id: imp.map(|imp| clip(imp.id)).unwrap_or_default(),
-        features: win.candidate.features.as_slice().to_vec(),
+        features: win.features.as_slice().to_vec(),
         feature_list: ctr_model::feature::list_hash(),
         model_version: auction.snapshot.model.version(),
         predicted_ctr: numbers.click,

@@ -315,6 +315,13 @@ pub fn offers(
     }
 }
 
+/// The terms of a banner for everyone: only where the request offers no deals, which ask more of a line item.
+pub fn open_terms(market: Market<'_>, imp: &Imp<'_>) -> Option<Terms> {
+    let open = imp.pmp.deals.is_empty() && !imp.pmp.private_auction;
+    let terms = open.then(|| terms(market, imp.floor, None));
+    terms.and_then(Result::ok)
+}
+
 fn deal_allows(deal: &Deal<'_>, seat: &str, ad: &Ad) -> bool {
     let seat_allowed = allows_seat(deal.wseat, &[], seat);
     let domains = &deal.wadomain;

@@ -1,6 +1,7 @@
 //! Everything the bid path reads, compiled once, immutable, swapped whole.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use ctr_model::{CreativeFeatures, CreativeHalf, Model};
@@ -8,8 +9,8 @@ use domain::campaign::Deals;
 use domain::creative::{BannerMarkup, CreativeFormat};
 use domain::targeting::Size;
 use domain::{
-    AdvertiserId, Campaign, CampaignId, Capped, Catalogue, Cpm, Creative, CreativeId, Currency,
-    LineItem, LineItemId, Status, Timestamp,
+    AdvertiserId, BidModel, Campaign, CampaignId, Capped, Catalogue, Cpm, Creative, CreativeId,
+    Currency, LineItem, LineItemId, Status, Timestamp,
 };
 
 use crate::frequency::{self, Limit};
@@ -37,8 +38,12 @@ pub struct Snapshot {
     pub model: Arc<Model>,
     /// Campaigns that have a line item in `items`.
     pub campaigns: Vec<LiveCampaign>,
+    /// When each of `campaigns` delivers, apart from it: read for every line item that matches.
+    pub flights: Vec<Range<Timestamp>>,
     /// Line items that may deliver, some of them only once their flight begins.
     pub items: Vec<Item>,
+    /// What refuses most of `items` at once, by position.
+    pub fronts: Vec<Front>,
     /// Targeting of `items`, by position.
     pub index: Index,
     /// Our campaigns' currencies, the most used first.
@@ -61,6 +66,24 @@ pub struct LiveCampaign {
     /// On whose behalf it is shown: the advertiser's name, at most [`BEHALF_CHARS_MAX`] of it.
     pub behalf: String,
 }
+
+/// The first questions to a line item. Two of these share a cache line: a request asks them of many line items and
+/// reads few of those.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Front {
+    /// The position of its campaign.
+    pub campaign: u32,
+    /// What its ads need of a slot, if they need the same.
+    pub shape: Shape,
+    /// The most that it bids without modifiers, in its campaign's currency.
+    pub most: Cpm,
+    /// That currency.
+    pub currency: Currency,
+    /// Whether it buys the open auction.
+    pub buys_open: bool,
+}
+
+const _: () = assert!(size_of::<Front>() == 32, "two fronts share a cache line");
 
 /// A line item, compiled. What decides most refusals comes first and begins a cache line: a request looks at
 /// many line items and reads further in few of them.
@@ -184,6 +207,8 @@ impl Snapshot {
             index: Index::build(&targeting),
             currencies: by_use(&items, &live),
             scopes: scopes_of(&items),
+            flights: live.iter().map(flight).collect(),
+            fronts: items.iter().map(|item| front(item, &live)).collect(),
             campaigns: live,
             items,
             idle,
@@ -264,6 +289,27 @@ fn scopes_of(items: &[Item]) -> Scopes {
         }
     }
     scopes
+}
+
+fn flight(live: &LiveCampaign) -> Range<Timestamp> {
+    live.campaign.flight_start..live.campaign.flight_end
+}
+
+fn front(item: &Item, campaigns: &[LiveCampaign]) -> Front {
+    let max_bid = item.line_item.max_bid;
+    let campaign = campaigns.get(item.campaign);
+    Front {
+        campaign: u32::try_from(item.campaign).unwrap_or(u32::MAX),
+        shape: item.shape,
+        most: match item.line_item.bid {
+            BidModel::Cpm(value) => value.min(max_bid),
+            BidModel::Cpc(_) | BidModel::Cpa(_) => max_bid,
+        },
+        currency: campaign
+            .map(|live| live.campaign.currency)
+            .unwrap_or_default(),
+        buys_open: item.buys_open(),
+    }
 }
 
 fn idle_because(
