@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod config;
 mod example;
+mod explanation;
 mod node;
 mod runtime;
 

@@ -1,6 +1,7 @@
 //! Builds the parts over one data folder, starts them on their sockets, and stops them in order.
 
 mod accounts;
+pub(crate) mod explaining;
 mod sockets;
 mod updating;
 
@@ -93,8 +94,13 @@ impl Running {
         }
         let readiness = readiness(bidder.as_ref().map(|(bidder, _)| bidder.clone()));
         let totals = updating.as_ref().map(Updating::questions);
-        let router =
-            service_kit::admin::router(metrics.clone(), readiness).merge(updating::router(totals));
+        let explaining = bidder.as_ref().map(|(bidder, _)| {
+            let log = Arc::clone(&node.log) as _;
+            Arc::new(explaining::Explaining::new(bidder, log))
+        });
+        let router = service_kit::admin::router(metrics.clone(), readiness)
+            .merge(updating::router(totals))
+            .merge(explaining::router(explaining));
         web.push(start_admin(sockets.admin, router, &back)?);
         Ok(Self {
             node,

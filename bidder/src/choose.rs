@@ -215,13 +215,15 @@ fn win(auction: &Auction<'_>, slot: &Slot<'_>, candidate: &mut Candidate) -> Res
     };
     let money = &auction.snapshot.campaign_of(item).money;
     let now_us = auction.deadline.0.monotonic_us();
-    let hold = money.try_hold(candidate.numbers.hold, now_us);
-    let hold = hold.ok_or(Reject::Budget)?;
+    let amount = candidate.numbers.hold;
     let hold_ms = crate::pacing::hold_ms(exchange.holds, slot.imp, auction.facts.inventory);
     let hold = if auction.request.test {
-        money.give_back(hold);
+        if !money.covers(amount, now_us) {
+            return Err(Reject::Budget);
+        }
         None
     } else {
+        let hold = money.try_hold(amount, now_us).ok_or(Reject::Budget)?;
         let limits = auction.limits(candidate);
         if let Err(why) = auction.counting().reserve(limits, hold_ms) {
             money.give_back(hold);

@@ -82,6 +82,8 @@ pub struct BidderCore {
     outbox: Outbox,
     counts: Counts,
     out: Vec<u8>,
+    /// Every request is a test that leaves nothing behind, and no answer is late.
+    dry: bool,
 }
 
 impl BidderCore {
@@ -92,7 +94,7 @@ impl BidderCore {
     ) -> Self {
         let (bid_ids, event_ids) = (BidIds::new(rng.next_u64()), BidIds::new(rng.next_u64()));
         Self {
-            people: shared.people_reader(),
+            people: shared.people_reader(shared.cache_bytes()),
             shared,
             snapshot: None,
             work: Work::new(rng),
@@ -106,6 +108,18 @@ impl BidderCore {
             outbox: Outbox::default(),
             counts: Counts::default(),
             out: Vec::with_capacity(16 << 10),
+            dry: false,
+        }
+    }
+
+    /// Makes it decide without moving money, caps, counts or the log.
+    pub(crate) fn into_dry(self) -> Self {
+        let people = self.shared.people_reader(0);
+        let dry = true;
+        Self {
+            people,
+            dry,
+            ..self
         }
     }
 
@@ -122,6 +136,7 @@ impl BidderCore {
             outcome: answer.outcome,
             privacy: explained.privacy,
             currency: explained.currency,
+            versions: explained.versions,
             verdicts: explained.verdicts,
         };
         (answer, explanation)
@@ -187,7 +202,7 @@ impl BidderCore {
         explained: Option<&mut Explained>,
     ) -> (Outcome, Reply) {
         let mut decoded = None;
-        let request = match call.format.parse(body, arena, &mut decoded) {
+        let mut request = match call.format.parse(body, arena, &mut decoded) {
             Ok(request) => request,
             Err(RequestError::TooLarge { .. }) => {
                 return refused(NoBid::Malformed, Reply::TooLarge);
@@ -195,6 +210,7 @@ impl BidderCore {
             Err(RequestError::Invalid { .. }) => return refused(NoBid::Invalid, Reply::NoContent),
             Err(_) => return refused(NoBid::Malformed, Reply::BadRequest),
         };
+        request.test |= self.dry;
         let decided = self.decide_parsed((call, exchange), &request, explained);
         let outcome = match decided {
             Ok(()) => return (Outcome::Bid, Reply::Content),
@@ -215,7 +231,10 @@ impl BidderCore {
     ) -> Result<(), NoBid> {
         let shared = Arc::clone(&self.shared);
         let now = shared.clock.now();
-        let deadline_us = admission::deadline_us(&shared, (call, exchange), request)?;
+        let mut deadline_us = admission::deadline_us(&shared, (call, exchange), request)?;
+        if self.dry {
+            deadline_us = deadline_us.saturating_add(crate::explain::EXTRA_US);
+        }
         let snapshot = self.adopt_snapshot(now)?;
         let seat = admission::check(&shared, exchange, request)?;
         let fx = shared.fx.load();
@@ -315,7 +334,8 @@ impl BidderCore {
             wins.iter().for_each(|win| auction.give_back(win));
             return Err(NoBid::NoTime);
         }
-        for (win, _, reference, _) in bids {
+        let dry = self.dry;
+        for (win, _, reference, _) in bids.into_iter().filter(|_| !dry) {
             self.record(auction, win, reference);
         }
         Ok(())

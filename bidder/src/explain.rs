@@ -1,9 +1,58 @@
 //! Why each line item did or did not bid, with the numbers behind the price; only when somebody asks.
 
 use domain::{Cpm, CreativeId, Currency, LineItemId, Micros, Outcome, Reject};
+use proto::openrtb::Format;
 
 use crate::auction::Auction;
+use crate::core::{BidderCore, Call};
 use crate::privacy::Verdict as Privacy;
+use crate::shared::Bidder;
+
+/// How much longer than an exchange would wait an explanation may take, in microseconds.
+pub(crate) const EXTRA_US: u64 = 5_000_000;
+
+/// Explains requests on a core of its own. Nothing that it decides moves money, caps, counts or the log.
+#[derive(Debug)]
+pub struct Explainer {
+    core: BidderCore,
+    bidder: Bidder,
+}
+
+impl Explainer {
+    /// Beside the bidder's own cores, on what is loaded when a request is explained.
+    pub fn new(bidder: &Bidder) -> Self {
+        let core = bidder.core(bidder.config().cores).into_dry();
+        let bidder = bidder.clone();
+        Self { core, bidder }
+    }
+
+    /// Explains a request as if `exchange` sent it now; `None` when no exchange is called so. `body` is used as
+    /// scratch space.
+    pub fn explain(
+        &mut self,
+        exchange: &str,
+        format: Format,
+        body: &mut [u8],
+    ) -> Option<Explanation> {
+        self.bidder.config().exchanges.get(exchange)?;
+        let arrived_us = self.bidder.shared.clock.monotonic_us();
+        let call = Call {
+            exchange,
+            arrived_us,
+            format,
+        };
+        Some(self.core.explain(&call, body).1)
+    }
+}
+
+/// What a request was decided by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Versions {
+    /// The catalogue's revision.
+    pub revision: u64,
+    /// The model's version.
+    pub model: u64,
+}
 
 /// One request, explained.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +63,8 @@ pub struct Explanation {
     pub privacy: Option<Privacy>,
     /// The currency of prices and floors.
     pub currency: Option<Currency>,
+    /// What decided it, if the request got that far.
+    pub versions: Option<Versions>,
     /// One per impression and line item, line items that cannot deliver last.
     pub verdicts: Vec<Verdict>,
 }
@@ -103,6 +154,7 @@ impl Sink {
 pub(crate) struct Explained {
     pub(crate) privacy: Option<Privacy>,
     pub(crate) currency: Option<Currency>,
+    pub(crate) versions: Option<Versions>,
     pub(crate) verdicts: Vec<Verdict>,
 }
 
@@ -110,6 +162,10 @@ impl Explained {
     pub(crate) fn take(&mut self, auction: &Auction<'_>, sink: Sink) {
         self.privacy = Some(auction.facts.privacy);
         self.currency = Some(auction.market.currency);
+        self.versions = Some(Versions {
+            revision: auction.snapshot.revision,
+            model: auction.snapshot.model.version(),
+        });
         self.verdicts = sink.into_verdicts();
         self.verdicts
             .extend(auction.snapshot.idle.iter().map(|idle| Verdict {

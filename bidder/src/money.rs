@@ -69,6 +69,12 @@ impl CampaignMoney {
         taken.is_ok().then_some(Hold { amount, epoch })
     }
 
+    /// Whether `try_hold` would take `amount`, without taking it.
+    pub fn covers(&self, amount: Micros, at_us: u64) -> bool {
+        let live = at_us < self.expires_us.load(Ordering::Acquire);
+        live && amount.0 > 0 && self.headroom() >= amount
+    }
+
     /// Puts back what an unsent bid had taken.
     pub fn give_back(&self, hold: Hold) {
         if self.epoch.load(Ordering::Acquire) == hold.epoch {
@@ -216,6 +222,9 @@ mod tests {
         let hold = money.try_hold(Micros(60), now).unwrap();
         assert_eq!(money.try_hold(Micros(60), now), None);
         assert_eq!(money.try_hold(Micros(40), 10_000_000), None, "lapsed");
+        let covered = [(60, now), (40, 10_000_000), (0, now), (40, now)];
+        let covered = covered.map(|(amount, at)| money.covers(Micros(amount), at));
+        assert_eq!(covered, [false, false, false, true]);
         money.give_back(hold);
         assert_eq!(money.headroom(), Micros(100));
         assert_eq!(

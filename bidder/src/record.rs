@@ -39,6 +39,8 @@ pub fn bid_event(auction: &Auction<'_>, win: &Win, reference: BidRef) -> event::
             profile_refused: !privacy.profile_allowed,
             measure_refused: !privacy.measure_allowed,
         }),
+        revision: auction.snapshot.revision,
+        modifier_ppm: numbers.factor_ppm,
     };
     event::event(id, &auction.config.region, auction.now, Kind::Bid(bid))
 }

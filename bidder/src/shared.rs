@@ -70,10 +70,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// What one core reads profiles with: its part of the cache's memory.
-    pub(crate) fn people_reader(&self) -> PeopleReader {
+    /// One core's part of the memory for profiles.
+    pub(crate) fn cache_bytes(&self) -> usize {
+        (self.config.profile_cache_mib << 20) / self.config.cores
+    }
+
+    /// What one core reads profiles with, and remembers them in so many bytes.
+    pub(crate) fn people_reader(&self, bytes: usize) -> PeopleReader {
         let config = &self.config;
-        let bytes = (config.profile_cache_mib << 20) / config.cores;
         let cache = NearCache::new(bytes, config.profile_ttl_ms * 1000);
         let source = Arc::clone(&self.profiles);
         PeopleReader::new(source, cache, config.profile_read_ms * 1000)

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use bidder::{Bidder, BidderCore, Call, Explanation, Reply, Verdict};
+use domain::Clock;
 use domain::limits::REQUEST_BODY_BYTES_MAX;
 use domain::time::SystemClock;
-use domain::{Clock, Outcome};
 use event_log::memory::MemoryLog;
 use store::budget::Budgets;
 use store::keyed::{Batch, KeyedStore, Table};
@@ -18,6 +18,7 @@ use store::memory::{MemoryCampaigns, MemoryKeyed, MemorySnapshots};
 use crate::cli::BidArgs;
 use crate::config::Config;
 use crate::example;
+use crate::explanation::outcome;
 use crate::node::{Node, Secrets, random_u64};
 
 /// Decides each file and prints the response, with the explanation where asked.
@@ -136,17 +137,16 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(body)
 }
 
-fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Bid => "bid",
-        Outcome::NoBid(why) => why.label(),
-    }
-}
-
 fn explain(explanation: &Explanation) -> anyhow::Result<()> {
     let line = super::print_line;
     if let Some(privacy) = &explanation.privacy {
         line(&format!("privacy   {privacy:?}"))?;
+    }
+    if let Some(versions) = &explanation.versions {
+        line(&format!(
+            "snapshot  revision {}, model version {}",
+            versions.revision, versions.model
+        ))?;
     }
     let currency = explanation
         .currency
@@ -168,11 +168,12 @@ fn explain_line(verdict: &Verdict, currency: &str) -> String {
     let numbers = match n.creative {
         Some(creative) if n.value == domain::Cpm::ZERO => format!("  creative {creative}"),
         Some(creative) => format!(
-            "  creative {creative}, pCTR {:.5}, pCVR {:.5}, value {} CPM x multiplier {:.4} -> {} {currency}, \
+            "  creative {creative}, pCTR {:.5}, pCVR {:.5}, value {} CPM x modifiers {:.4} x multiplier {:.4} -> {} {currency}, \
              shade {:.3}, floor {}, price {}, hold {} micros{}",
             n.click,
             n.conversion,
             n.value,
+            n.factor_ppm as f64 / 1e6,
             n.multiplier,
             n.worth,
             n.shade,
