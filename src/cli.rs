@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Decide bid request files without a server, and print the responses.
     Bid(BidArgs),
+    /// Show the numbers that a bid was made by.
+    Explain(ExplainArgs),
     /// Play an exchange against a running bidder and pixel, and judge what they do.
     Loadtest(LoadtestArgs),
     /// Recount the event log and compare it with ledger and reports.
@@ -132,6 +134,20 @@ pub(crate) struct BidArgs {
     /// Print every line item's verdict and the numbers behind the price.
     #[arg(long)]
     pub explain: bool,
+}
+
+/// `paceline explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The bid's id, as in the answer to the exchange: 32 hexadecimal digits.
+    #[arg(value_name = "BID_ID")]
+    pub bid: String,
+    /// The data folder whose log has the bid; a server that holds it is asked.
+    #[arg(long, value_name = "DIR", default_value = "./paceline-data")]
+    pub data: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `paceline loadtest`.

@@ -3,6 +3,7 @@
 pub(crate) mod bid;
 pub(crate) mod check_config;
 pub(crate) mod demo;
+pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod loadtest;
 pub(crate) mod serve;
@@ -26,6 +27,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Bid(args) => bid::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Loadtest(args) => loadtest::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),

@@ -1,5 +1,6 @@
 //! Parses flags, starts telemetry, runs one command, sets the exit code.
 
+mod admin_client;
 mod cli;
 mod commands;
 mod config;

@@ -12,11 +12,12 @@ use support::folder::Folder;
 use support::program::{Ended, Program, command};
 use support::server::banner_request;
 
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 8] = [
     "demo",
     "serve",
     "init",
     "bid",
+    "explain",
     "loadtest",
     "verify",
     "check-config",

@@ -5,20 +5,15 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use event_log::embedded::open_read_only;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::Request;
-use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
 
 use super::recount::{self, Totals};
+use crate::admin_client;
 use crate::node::log_folder;
 
 /// How long the server may take to apply what the log holds.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two questions.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Longest answer read, in bytes: a hundred thousand campaigns fit.
-const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// The totals of the server that holds the folder, once they include all that the log holds now.
 ///
@@ -44,16 +39,13 @@ async fn wait_for_totals(data: &Path, holder: &str) -> anyhow::Result<Totals> {
     let mut refused = 0;
     let ends = recount::ends(&open_read_only(&log_folder(data))?)?;
     loop {
-        let Some(address) = holder
-            .split_once("admin ")
-            .map(|(_, address)| address.trim().to_owned())
-        else {
+        let Some(address) = admin_client::address(&holder) else {
             bail!(
                 "{} is held by a process that cannot be asked ({holder}): stop it first",
                 data.display()
             );
         };
-        match ask(&address).await {
+        match ask(address).await {
             Ok(totals) if totals.includes(&ends) => return Ok(totals),
             Ok(_) => {}
             // A server that is just starting holds the folder before it answers.
@@ -68,24 +60,7 @@ async fn wait_for_totals(data: &Path, holder: &str) -> anyhow::Result<Totals> {
 }
 
 async fn ask(address: &str) -> anyhow::Result<Totals> {
-    let stream = tokio::net::TcpStream::connect(address)
-        .await
-        .with_context(|| format!("admin address {address}"))?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let driver = tokio::spawn(connection);
-    let request = Request::get("/totals")
-        .header("host", address)
-        .body(Empty::<Bytes>::new())?;
-    let answer = sender.send_request(request).await?;
-    let status = answer.status();
-    let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX)
-        .collect()
-        .await;
-    let body = body
-        .map_err(|error| anyhow::anyhow!("answer of {address}: {error}"))?
-        .to_bytes();
-    driver.abort();
+    let (status, body) = admin_client::get(address, "/totals").await?;
     if !status.is_success() {
         bail!(
             "{address}/totals answers {status}: {}",
