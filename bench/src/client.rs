@@ -5,6 +5,8 @@ use std::io::{BufRead, Write};
 use std::rc::Rc;
 
 use anyhow::Context;
+use domain::Clock;
+use domain::time::SystemClock;
 use loadtest::Expectations;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -55,6 +57,21 @@ pub struct Outcome {
     pub invalid: u64,
     /// Some of their violations, for people.
     pub violations: Vec<String>,
+    /// How long the round took.
+    pub seconds: f64,
+}
+
+/// The head of an answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Head {
+    /// 200, 204 or an error.
+    pub status: u16,
+    /// Where the body starts.
+    pub start: usize,
+    /// How long it is.
+    pub length: usize,
+    /// The server says that it did not look at the request.
+    pub undecided: bool,
 }
 
 /// Plays rounds until standard input ends: one JSON `Order` a line in, one `Outcome` a line out.
@@ -138,6 +155,8 @@ impl Load {
 async fn round(load: Rc<Load>, order: Order) -> anyhow::Result<Outcome> {
     load.next.set(0);
     load.outcome.take();
+    let clock = SystemClock::new();
+    let start_us = clock.monotonic_us();
     let order = Rc::new(order);
     let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {
@@ -147,7 +166,11 @@ async fn round(load: Rc<Load>, order: Order) -> anyhow::Result<Outcome> {
     for connection in connections {
         connection.await??;
     }
-    Ok(load.outcome.take())
+    let seconds = (clock.monotonic_us() - start_us) as f64 / 1e6;
+    Ok(Outcome {
+        seconds,
+        ..load.outcome.take()
+    })
 }
 
 async fn connection(load: Rc<Load>, order: Rc<Order>) -> anyhow::Result<()> {
@@ -157,34 +180,46 @@ async fn connection(load: Rc<Load>, order: Rc<Order>) -> anyhow::Result<()> {
     while let Some(index) = load.draw(order.requests) {
         let body = load.bodies.get(index).map_or(&[][..], Vec::as_slice);
         let wanted = load.sizes.borrow().get(index).copied().unwrap_or(0);
-        sent.clear();
-        write!(
-            sent,
-            "POST /bid/generic HTTP/1.1\r\nhost: bidder.example\r\ncontent-type: application/json\r\n\
-             x-openrtb-version: 2.6\r\n{ANSWER_BYTES}: {wanted:0DIGITS$}\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        )?;
-        sent.extend_from_slice(body);
+        write_request(&mut sent, body, wanted)?;
         stream.write_all(&sent).await?;
-        let (status, start, length) = read_answer(&mut stream, &mut received).await?;
-        let body = received.get(start..start + length).unwrap_or_default();
-        load.note(index, (status, body), &order);
+        let head = read_answer(&mut stream, &mut received).await?;
+        let body = received.get(head.start..head.start + head.length);
+        load.note(index, (head.status, body.unwrap_or_default()), &order);
     }
     Ok(())
 }
 
-/// Reads one answer into `into`: its status, where its body starts and how long that is.
-async fn read_answer(
+/// Writes a request into `sent`, which is emptied first; the bare server is to answer with so many bytes.
+///
+/// # Errors
+/// None: a `Vec` takes every write.
+pub fn write_request(sent: &mut Vec<u8>, body: &[u8], wanted: usize) -> std::io::Result<()> {
+    sent.clear();
+    write!(
+        sent,
+        "POST /bid/generic HTTP/1.1\r\nhost: bidder.example\r\ncontent-type: application/json\r\n\
+         x-openrtb-version: 2.6\r\n{ANSWER_BYTES}: {wanted:0DIGITS$}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    )?;
+    sent.extend_from_slice(body);
+    Ok(())
+}
+
+/// Reads one answer into `into`.
+///
+/// # Errors
+/// When the server hangs up or does not speak HTTP.
+pub(crate) async fn read_answer(
     stream: &mut TcpStream,
     into: &mut Vec<u8>,
-) -> anyhow::Result<(u16, usize, usize)> {
+) -> anyhow::Result<Head> {
     into.clear();
-    let mut head: Option<(u16, usize, usize)> = None;
+    let mut head: Option<Head> = None;
     loop {
-        if let Some((status, start, length)) = head
-            && into.len() >= start + length
+        if let Some(head) = head
+            && into.len() >= head.start + head.length
         {
-            return Ok((status, start, length));
+            return Ok(head);
         }
         anyhow::ensure!(stream.read_buf(into).await? > 0, "the server hung up");
         if head.is_none() {
@@ -195,17 +230,26 @@ async fn read_answer(
     }
 }
 
-fn parse_head(bytes: &[u8]) -> anyhow::Result<Option<(u16, usize, usize)>> {
+/// The head of an answer that begins so, once it is whole.
+///
+/// # Errors
+/// When it is none.
+pub fn parse_head(bytes: &[u8]) -> anyhow::Result<Option<Head>> {
     let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
         return Ok(None);
     };
     let head = std::str::from_utf8(bytes.get(..end).unwrap_or_default())?;
     let status = head.split(' ').nth(1).context("no status")?.parse()?;
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length")
-            .then_some(value.trim())
-    });
-    let length = length.map_or(Ok(0), str::parse)?;
-    Ok(Some((status, end + 4, length)))
+    let value = |wanted: &str| {
+        head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case(wanted).then_some(value.trim())
+        })
+    };
+    Ok(Some(Head {
+        status,
+        start: end + 4,
+        length: value("content-length").map_or(Ok(0), str::parse)?,
+        undecided: value(bidder::http::UNDECIDED).is_some(),
+    }))
 }

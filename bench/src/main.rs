@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use bench::run::Effort;
-use bench::{client, direct, run, servers};
+use bench::{client, direct, open, overload, run, servers};
 
 const HELP: &str = "\
 bench bidder [--json] [--quick]   compare the bidder with a bare server
 bench decide N                    microseconds of a decision among N line items, without HTTP
 bench candidates N                how many of N line items a request matches
-bench serve-bidder N | serve-bare | client   the processes that `bidder` starts
+bench load N RATE SECONDS         an open-loop round against a bidder of its own
+bench serve-bidder N | serve-bare | client | open-client   the processes that `bidder` starts
 ";
 
 #[expect(
@@ -32,13 +33,21 @@ fn main() -> ExitCode {
             .and_then(|text| text.parse().ok())
             .unwrap_or(bench::catalogue::LINE_ITEMS)
     };
+    let number = |at: usize| {
+        let word = words.get(at).and_then(|text| text.parse().ok());
+        word.unwrap_or(1.0)
+    };
     let done = match words.first().copied() {
         Some("bidder") => run::run(effort, has("--json")),
         Some("decide") => direct::decide_us(count()).map(|us| println!("{us:.2} us")),
         Some("candidates") => direct::candidates(count()).map(|found| println!("{found:#?}")),
-        Some("serve-bidder") => servers::bidder(count()),
+        Some("load") => {
+            overload::try_out(count(), (number(2), number(3))).map(|found| println!("{found:#?}"))
+        }
+        Some("serve-bidder") => servers::bidder(count(), has("--strict")),
         Some("serve-bare") => servers::bare(),
         Some("client") => client::run(),
+        Some("open-client") => open::run(),
         _ => {
             eprint!("{HELP}");
             return ExitCode::from(64);

@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::Context;
-
-use crate::client::{Order, Outcome};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// Linux counts processor time in ticks of a hundredth of a second.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -51,15 +51,24 @@ impl Process {
         Ok(line.trim().to_owned())
     }
 
-    /// Has the client play a round.
+    /// Has a client play a round.
     ///
     /// # Errors
     /// When the client or the server has ended.
-    pub fn play(&mut self, order: &Order) -> anyhow::Result<Outcome> {
-        let input = self.input.as_mut().context("the child's input is closed")?;
-        writeln!(input, "{}", serde_json::to_string(order)?)?;
-        input.flush()?;
+    pub fn ask<R: DeserializeOwned>(&mut self, order: &impl Serialize) -> anyhow::Result<R> {
+        self.tell(&serde_json::to_string(order)?)?;
         Ok(serde_json::from_str(&self.line()?)?)
+    }
+
+    /// Writes a line to its input.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn tell(&mut self, line: &str) -> anyhow::Result<()> {
+        let input = self.input.as_mut().context("the child's input is closed")?;
+        writeln!(input, "{line}")?;
+        input.flush()?;
+        Ok(())
     }
 
     /// User and system time so far, in seconds (fields 14 and 15 of `proc_pid_stat`).

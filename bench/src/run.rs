@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use crate::catalogue::LINE_ITEMS;
 use crate::client::{Order, Outcome};
 use crate::direct;
+use crate::open::CONNECTIONS;
+use crate::overload;
 use crate::process::Process;
 
 /// How much is measured.
@@ -19,6 +21,12 @@ pub struct Effort {
     pub rounds: usize,
     /// Requests of a round: enough that a tick of processor time is under a hundredth of it.
     pub requests: usize,
+    /// Rounds of each kind under open-loop load.
+    pub open_rounds: usize,
+    /// Seconds of such a round.
+    pub seconds: f64,
+    /// Seconds of a round in which snapshots are swapped.
+    pub swap_seconds: f64,
 }
 
 impl Effort {
@@ -26,11 +34,17 @@ impl Effort {
     pub const FULL: Self = Self {
         rounds: 7,
         requests: 60_000,
+        open_rounds: 5,
+        seconds: 4.0,
+        swap_seconds: 8.0,
     };
     /// While something is being tried.
     pub const QUICK: Self = Self {
         rounds: 5,
         requests: 30_000,
+        open_rounds: 3,
+        seconds: 1.5,
+        swap_seconds: 4.0,
     };
 }
 
@@ -43,6 +57,8 @@ pub struct Allocations {
     pub per_bid: f64,
     /// Live bytes of a snapshot and of one core's counters, by line item.
     pub bytes_per_line_item: f64,
+    /// Mean heap allocations of a request over a connection beyond those of its decision.
+    pub per_request_http: f64,
 }
 
 /// A server with the rounds that it has played.
@@ -51,6 +67,7 @@ struct Side {
     address: String,
     line_items: usize,
     cpu_us: Vec<f64>,
+    per_second: Vec<f64>,
     last: Outcome,
 }
 
@@ -63,6 +80,7 @@ impl Side {
             address,
             line_items,
             cpu_us: Vec::new(),
+            per_second: Vec::new(),
             last: Outcome::default(),
         })
     }
@@ -73,7 +91,7 @@ impl Side {
         (requests, learn, judge): (usize, bool, bool),
     ) -> anyhow::Result<()> {
         let before = self.process.cpu_seconds()?;
-        let outcome = client.play(&Order {
+        let outcome: Outcome = client.ask(&Order {
             address: self.address.clone(),
             requests,
             line_items: self.line_items,
@@ -87,15 +105,20 @@ impl Side {
         );
         let used = self.process.cpu_seconds()? - before;
         self.cpu_us.push(used * 1e6 / requests as f64);
+        self.per_second.push(requests as f64 / outcome.seconds);
         self.last = outcome;
         Ok(())
     }
 
     fn median_us(&self) -> f64 {
-        let mut sorted = self.cpu_us.clone();
-        sorted.sort_by(f64::total_cmp);
-        sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+        median(&self.cpu_us)
     }
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Measures everything and prints it; with `json` the last line is one object.
@@ -106,12 +129,14 @@ impl Side {
 pub fn run(effort: Effort, json: bool) -> anyhow::Result<()> {
     let (bidder, bare, judged) = compare(effort)?;
     let (bidder_us, bare_us) = (bidder.median_us(), bare.median_us());
+    let maximum = median(&bidder.per_second);
     let (small_us, large_us) = growth(effort)?;
+    let under_load = overload::measure(effort, maximum, large_us)?;
     let candidates = direct::candidates(LINE_ITEMS)?;
     let snapshot_s = direct::snapshot_seconds(100_000);
     let allocations = allocations()?;
     let requests = effort.requests as f64;
-    let figures: Vec<(&str, Value)> = vec![
+    let mut figures: Vec<(&str, Value)> = vec![
         ("model", json!("logistic")),
         ("ratio", rounded(bare_us / bidder_us, 3)),
         ("decisions_per_cpu_second", rounded(1e6 / bidder_us, 0)),
@@ -141,7 +166,10 @@ pub fn run(effort: Effort, json: bool) -> anyhow::Result<()> {
         ),
         ("allocs_per_no_bid", rounded(allocations.per_no_bid, 1)),
         ("allocs_per_bid", rounded(allocations.per_bid, 1)),
+        ("allocs_http", rounded(allocations.per_request_http, 1)),
+        ("maximum_per_second", rounded(maximum, 0)),
     ];
+    figures.extend(load_figures(&under_load));
     for (name, value) in &figures {
         println!("{name:<26} {value}");
     }
@@ -162,6 +190,26 @@ pub fn run(effort: Effort, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn load_figures(found: &overload::Figures) -> [(&'static str, Value); 13] {
+    let [twice, thrice, five_times] = found.goodput_ratios;
+    let ms = |us: f64| rounded(us / 1e3, 2);
+    [
+        ("p999_ratio", rounded(found.p999_ratio, 2)),
+        ("p999_ms", ms(found.p999_us)),
+        ("goodput_1x", rounded(found.goodput, 0)),
+        ("goodput_ratio_2x", rounded(twice, 3)),
+        ("goodput_ratio_3x", rounded(thrice, 3)),
+        ("goodput_ratio_5x", rounded(five_times, 3)),
+        ("late_share_5x", rounded(found.late_share_5x, 4)),
+        ("unsent_share_5x", rounded(found.unsent_share_5x, 3)),
+        ("undecided_share_5x", rounded(found.undecided_share_5x, 3)),
+        ("undecided_p99_ms_5x", ms(found.undecided_p99_us_5x)),
+        ("swap_p99_ratio", rounded(found.swap_p99_ratio, 3)),
+        ("swap_p99_ms", ms(found.swap_p99_us)),
+        ("open_connections", json!(CONNECTIONS)),
+    ]
+}
+
 fn rounded(value: f64, digits: i32) -> Value {
     let scale = 10_f64.powi(digits);
     json!((value * scale).round() / scale)
@@ -176,8 +224,10 @@ fn compare(effort: Effort) -> anyhow::Result<(Side, Side, Outcome)> {
     bidder.round(&mut client, (effort.requests / 4, true, true))?;
     let judged = bidder.last.clone();
     bare.round(&mut client, (effort.requests / 4, false, false))?;
-    bidder.cpu_us.clear();
-    bare.cpu_us.clear();
+    for side in [&mut bidder, &mut bare] {
+        side.cpu_us.clear();
+        side.per_second.clear();
+    }
     for _ in 0..effort.rounds {
         bidder.round(&mut client, (effort.requests, true, false))?;
         bare.round(&mut client, (effort.requests, false, false))?;

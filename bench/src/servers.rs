@@ -1,8 +1,11 @@
 //! The two servers that are compared, each the only job of its process.
 
 use std::convert::Infallible;
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -20,20 +23,48 @@ use crate::world;
 /// The largest answer that the bare server gives.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
-/// Serves the bidder on one core until the process is ended.
+/// A line that makes the bidder take a new snapshot into use each second.
+pub const SWAPS_ON: &str = "swaps on";
+/// A line that ends that.
+pub const SWAPS_OFF: &str = "swaps off";
+/// How often the campaigns change while they do.
+const SWAP_EVERY: Duration = Duration::from_secs(1);
+/// The deadline where late answers are counted, in milliseconds: the default.
+const STRICT_DEADLINE_MS: i64 = 100;
+
+/// Serves the bidder on one core until the process is ended; `strict` with the deadline that is usual.
 ///
 /// # Errors
 /// When something cannot be opened.
-pub fn bidder(line_items: usize) -> anyhow::Result<()> {
+pub fn bidder(line_items: usize, strict: bool) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let world = world::open(line_items, folder.path())?;
+    let deadline_ms = if strict {
+        STRICT_DEADLINE_MS
+    } else {
+        world::DEADLINE_MS
+    };
+    let world = world::open_with(line_items, folder.path(), deadline_ms)?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let shutdown = Shutdown::new();
     let limits = (ServerLimits::default(), &shutdown);
     let server = bidder::Server::run(&world.bidder, world.background, listener, limits)?;
     announce(server.address())?;
-    end_with_parent(&shutdown)?;
+    let swapping = Arc::new(AtomicBool::new(false));
+    let swapper = {
+        let (swapping, shutdown) = (Arc::clone(&swapping), shutdown.clone());
+        std::thread::spawn(move || {
+            while !shutdown.pause(SWAP_EVERY) {
+                let step = u64::from(swapping.load(Ordering::Relaxed));
+                world.changes.fetch_add(step, Ordering::Relaxed);
+            }
+        })
+    };
+    for line in std::io::stdin().lock().lines() {
+        swapping.store(line? == SWAPS_ON, Ordering::Relaxed);
+    }
+    shutdown.trigger();
     server.join()?;
+    swapper.join().ok();
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 use bidder::{Background, Bidder, Config, Seams};
@@ -30,10 +31,13 @@ const MODEL: &str = "model";
 /// Impressions that the model has learned from.
 const EXAMPLES: usize = 100_000;
 /// The deadline of the bench in milliseconds: on a busy machine a late answer would be a cheap one.
-const DEADLINE_MS: i64 = 300;
+pub const DEADLINE_MS: i64 = 300;
 
-/// Campaigns that never change.
-struct FixedCampaigns(Catalogue);
+/// Campaigns that stay as they are, with a revision that may be counted up all the same.
+struct FixedCampaigns {
+    catalogue: Catalogue,
+    changes: Arc<AtomicU64>,
+}
 
 fn fixed<T>() -> Result<T, StoreError> {
     Err(StoreError::Conflict("the workload's catalogue"))
@@ -41,10 +45,13 @@ fn fixed<T>() -> Result<T, StoreError> {
 
 impl CampaignStore for FixedCampaigns {
     fn revision(&self) -> Result<u64, StoreError> {
-        Ok(self.0.revision)
+        Ok(self.catalogue.revision + self.changes.load(Ordering::Relaxed))
     }
     fn catalogue(&self) -> Result<Catalogue, StoreError> {
-        Ok(self.0.clone())
+        Ok(Catalogue {
+            revision: self.revision()?,
+            ..self.catalogue.clone()
+        })
     }
     fn put_advertiser(&self, _: &Advertiser) -> Result<AdvertiserId, StoreError> {
         fixed()
@@ -68,6 +75,8 @@ pub struct World {
     pub background: Background,
     /// The clock that calls must be timed by.
     pub clock: Arc<SystemClock>,
+    /// Counted up, it makes the background build a new snapshot.
+    pub changes: Arc<AtomicU64>,
 }
 
 /// A bidder that is ready, with its log in `folder`.
@@ -75,6 +84,15 @@ pub struct World {
 /// # Errors
 /// When the log cannot be opened or the parts refuse each other.
 pub fn open(line_items: usize, folder: &Path) -> anyhow::Result<World> {
+    open_with(line_items, folder, DEADLINE_MS)
+}
+
+/// As `open`, with another deadline in milliseconds.
+///
+/// # Errors
+/// When the log cannot be opened or the parts refuse each other.
+pub fn open_with(line_items: usize, folder: &Path, deadline_ms: i64) -> anyhow::Result<World> {
+    let changes = Arc::new(AtomicU64::new(0));
     let clock = Arc::new(SystemClock::new());
     let now = clock.now();
     let catalogue = catalogue::catalogue(line_items, now);
@@ -85,7 +103,10 @@ pub fn open(line_items: usize, folder: &Path) -> anyhow::Result<World> {
     let seams = Seams {
         clock: Arc::<SystemClock>::clone(&clock),
         log: Arc::new(log),
-        campaigns: Arc::new(FixedCampaigns(catalogue)),
+        campaigns: Arc::new(FixedCampaigns {
+            catalogue,
+            changes: Arc::clone(&changes),
+        }),
         snapshots: Arc::new(snapshots),
         budgets: Budgets::new(Arc::<MemoryKeyed>::clone(&keyed), 1000),
         profiles: Arc::new(Profiles::new(keyed)),
@@ -95,7 +116,7 @@ pub fn open(line_items: usize, folder: &Path) -> anyhow::Result<World> {
         seed: SEED,
     };
     let config = Config {
-        deadline_ms: DEADLINE_MS,
+        deadline_ms,
         ..Config::default()
     };
     let (bidder, mut background) = Bidder::new(config, seams)?;
@@ -105,6 +126,7 @@ pub fn open(line_items: usize, folder: &Path) -> anyhow::Result<World> {
         bidder,
         background,
         clock,
+        changes,
     })
 }
 

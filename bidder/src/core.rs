@@ -1,11 +1,11 @@
 //! One core of the bidder: bytes of a request in, bytes of an answer out. No thread, no socket, no lock.
 
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::mpsc::SyncSender;
 
 use domain::ids::BidIds;
 use domain::random::SplitMix64;
-use domain::{EventId, FxTable, IdScope, NoBid, Outcome, Timestamp};
+use domain::{FxTable, IdScope, NoBid, Outcome, Timestamp};
 use pacing::account::HoldKey;
 use prost::Message;
 use proto::event::{self, BidRef};
@@ -22,12 +22,15 @@ use crate::money::{CoreReport, HoldPlace};
 use crate::outbox::{Content, Outbox};
 use crate::people::PeopleReader;
 use crate::price::answer_currency;
-use crate::record::{self, Subject};
+use crate::record;
 use crate::respond::{self, Written};
 use crate::rules::Market;
 use crate::shared::Shared;
 use crate::snapshot::{Ad, Snapshot};
+use crate::tally::Tally;
 use crate::targeting::Keys;
+
+mod flush;
 
 /// One request as it arrived.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +73,10 @@ pub struct Answer<'a> {
 pub struct BidderCore {
     shared: Arc<Shared>,
     snapshot: Option<Arc<Snapshot>>,
+    /// Counters of the snapshot before it, until they are logged.
+    before: Option<(Arc<Snapshot>, Tally)>,
+    /// Empty counters for the next snapshot: to make them anew takes milliseconds.
+    spare: Tally,
     work: Work,
     texts: Texts,
     keys: Keys,
@@ -97,6 +104,8 @@ impl BidderCore {
             people: shared.people_reader(shared.cache_bytes()),
             shared,
             snapshot: None,
+            before: None,
+            spare: Tally::default(),
             work: Work::new(rng),
             texts: Texts::default(),
             keys: Keys::default(),
@@ -381,7 +390,7 @@ impl BidderCore {
         });
     }
 
-    /// Takes the newest snapshot into use; counters of the old one go out first.
+    /// Takes the newest snapshot into use.
     fn adopt_snapshot(&mut self, now: Timestamp) -> Result<Arc<Snapshot>, NoBid> {
         let newest = self.shared.snapshot.load_full().ok_or(NoBid::NotReady)?;
         if !self
@@ -396,70 +405,9 @@ impl BidderCore {
             .as_ref()
             .is_some_and(|own| Arc::ptr_eq(own, &newest));
         if !same {
-            self.flush_tally(now);
-            let exchanges = self.shared.exchanges.len();
-            self.work
-                .tally
-                .resize(newest.items.len(), newest.campaigns.len(), exchanges);
-            self.snapshot = Some(Arc::clone(&newest));
+            self.turn_to(&newest, now);
         }
         Ok(newest)
-    }
-
-    /// Hands the records of bids to the log; called many times a second.
-    pub fn hand_over(&mut self) {
-        self.outbox.hand_over(self.shared.log.as_ref());
-    }
-
-    /// Hands over counts and holds; called once a second and before the end. Never loses a hold: what the
-    /// background cannot take now stays here.
-    pub fn flush(&mut self, now: Timestamp) {
-        self.flush_tally(now);
-        self.hand_over();
-        self.counts.hand_over();
-        self.report.add_up();
-        let report = std::mem::take(&mut self.report);
-        if report.is_empty() {
-            return;
-        }
-        match self.reports.try_send(report) {
-            Ok(()) => {}
-            Err(TrySendError::Full(report) | TrySendError::Disconnected(report)) => {
-                self.report = report;
-            }
-        }
-    }
-
-    fn flush_tally(&mut self, now: Timestamp) {
-        let Some(snapshot) = self.snapshot.as_ref() else {
-            return;
-        };
-        let (shared, report, ids) = (&self.shared, &mut self.report, &mut self.event_ids);
-        let outbox = &mut self.outbox;
-        self.work.tally.drain_campaigns(|position, count| {
-            if let Some(live) = snapshot.campaigns.get(position) {
-                report.eligible(live.campaign.id, count);
-            }
-        });
-        self.work.tally.drain_items(|position, exchange, entry| {
-            let (Some(item), Some(exchange)) =
-                (snapshot.items.get(position), shared.exchanges.get(exchange))
-            else {
-                return;
-            };
-            let subject = Subject {
-                campaign: item.line_item.campaign.0,
-                line_item: item.line_item.id.0,
-                exchange,
-                region: &shared.config.region,
-            };
-            let id = EventId(ids.next_id().0);
-            let event = record::delivery_event(id, subject, entry, now);
-            let key = subject.line_item.to_be_bytes();
-            outbox.add(shared.log.as_ref(), (&key, Content::Delivery), |out| {
-                event.encode(out).expect("a Vec takes every write");
-            });
-        });
     }
 }
 

@@ -120,9 +120,19 @@ impl CoreService {
         Rc::clone(&self.watch).run(Arc::clone(&self.clock))
     }
 
-    /// Hands over counts and holds.
+    /// Hands over everything.
     pub fn flush(&self) {
         self.core.borrow_mut().flush(self.clock.now());
+    }
+
+    /// Hands over counts and holds.
+    pub fn report(&self) {
+        self.core.borrow_mut().report();
+    }
+
+    /// Logs the counters of a few line items; says whether more are to be logged.
+    pub fn flush_step(&self) -> bool {
+        self.core.borrow_mut().flush_step(self.clock.now())
     }
 
     /// Hands the records of bids to the log.

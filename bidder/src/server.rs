@@ -114,7 +114,11 @@ async fn beat(core: Weak<CoreService>) {
         };
         if now.saturating_duration_since(flushed) >= BEAT {
             flushed = now;
-            core.flush();
+            core.report();
+            while core.flush_step() {
+                // Requests that came meanwhile have their turn.
+                tokio::task::yield_now().await;
+            }
         } else {
             core.hand_over();
         }

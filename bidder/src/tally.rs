@@ -1,5 +1,7 @@
 //! What one core decided about each line item since its last report, for delivery events and pacing.
 
+use std::collections::VecDeque;
+
 use domain::Reject;
 
 /// What happened to one line item on one exchange since the last report.
@@ -42,6 +44,8 @@ pub struct Tally {
     exchanges: usize,
     counters: Vec<Counters>,
     touched: Vec<usize>,
+    /// Those of them that are being drained.
+    leaving: VecDeque<usize>,
     /// Refusals whose 16-bit counter was full: each stands for as many as such a counter holds.
     full: Vec<(usize, Reject)>,
     campaigns: Vec<Campaign>,
@@ -49,14 +53,12 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Starts from zero for so many line items, campaigns and exchanges.
+    /// Makes room for so many line items, campaigns and exchanges. What is drained is zero and stays as it is, so
+    /// that counters of about this size are ready at once.
     pub fn resize(&mut self, items: usize, campaigns: usize, exchanges: usize) {
-        *self = Self {
-            exchanges,
-            counters: vec![Counters::default(); items * exchanges],
-            campaigns: vec![Campaign::default(); campaigns],
-            ..Self::default()
-        };
+        self.exchanges = exchanges;
+        self.counters.resize(items * exchanges, Counters::default());
+        self.campaigns.resize(campaigns, Campaign::default());
     }
 
     /// Begins a new impression: each campaign counts once for it.
@@ -110,13 +112,27 @@ impl Tally {
         Some((at, counters))
     }
 
-    /// Hands every counter that moved to `take(item, exchange, entry)` and starts from zero.
-    pub fn drain_items(&mut self, mut take: impl FnMut(usize, usize, &Entry)) {
-        // In order of position, so that the same requests give the same events.
-        self.touched.sort_unstable();
-        self.full.sort_unstable();
-        let mut full = self.full.drain(..).peekable();
-        for at in self.touched.drain(..) {
+    /// Sets everything that moved apart to be drained, unless something still is. Returns whether there is anything.
+    pub fn begin_drain(&mut self) -> bool {
+        if self.leaving.is_empty() {
+            // In order of position, so that the same requests give the same events.
+            self.touched.sort_unstable();
+            self.leaving.extend(self.touched.drain(..));
+        }
+        !self.leaving.is_empty()
+    }
+
+    /// Hands at most so many of the counters set apart to `take((item, exchange), entry)`; they start from zero.
+    /// Returns whether more are left.
+    pub fn drain_items(
+        &mut self,
+        most: usize,
+        mut take: impl FnMut((usize, usize), &Entry),
+    ) -> bool {
+        for _ in 0..most {
+            let Some(at) = self.leaving.pop_front() else {
+                break;
+            };
             let Some(counters) = self.counters.get_mut(at).map(std::mem::take) else {
                 continue;
             };
@@ -126,13 +142,15 @@ impl Tally {
                 multiplier_sum_ppm: counters.multiplier_sum_ppm,
                 refused: counters.refused.map(u64::from),
             };
-            while let Some((_, why)) = full.next_if(|(of, _)| *of == at) {
-                if let Some(count) = entry.refused.get_mut(why as usize) {
+            self.full.retain(|(of, why)| {
+                if let (true, Some(count)) = (*of == at, entry.refused.get_mut(*why as usize)) {
                     *count += u64::from(u16::MAX);
                 }
-            }
-            take(at / self.exchanges, at % self.exchanges, &entry);
+                *of != at
+            });
+            take((at / self.exchanges, at % self.exchanges), &entry);
         }
+        !self.leaving.is_empty()
     }
 
     /// Hands every campaign's eligible impressions to `take(campaign, count)` and starts from zero.
@@ -160,14 +178,45 @@ mod tests {
         tally.refused(2, 1, Reject::Floor);
         tally.bid(0, 0, 0.5);
         let mut items = Vec::new();
-        tally.drain_items(|item, exchange, entry| {
-            items.push((item, exchange, entry.eligible, entry.bids))
-        });
+        assert!(tally.begin_drain());
+        let mut note = |(item, exchange): (usize, usize), entry: &Entry| {
+            items.push((item, exchange, entry.eligible, entry.bids));
+        };
+        assert!(tally.drain_items(2, &mut note));
+        assert!(!tally.drain_items(2, &mut note));
         assert_eq!(items, [(0, 0, 1, 1), (2, 0, 1, 0), (2, 1, 1, 0)]);
         let mut campaigns = Vec::new();
         tally.drain_campaigns(|campaign, count| campaigns.push((campaign, count)));
         assert_eq!(campaigns, [(1, 2)]);
-        tally.drain_items(|_, _, _| panic!("nothing is left"));
+        assert!(!tally.begin_drain());
+    }
+
+    #[test]
+    fn what_moves_while_the_rest_is_drained_is_counted_once() {
+        let mut tally = Tally::default();
+        tally.resize(4, 1, 1);
+        let mut sums = [0; 4];
+        let mut moved = 0;
+        for round in 0..50 {
+            for item in [round % 4, (round * 7) % 4, 3] {
+                tally.eligible(item, 0, 0);
+                moved += 1;
+            }
+            tally.begin_drain();
+            tally.drain_items(1, |(item, _), entry| sums[item] += entry.eligible);
+        }
+        while tally.begin_drain() {
+            tally.drain_items(2, |(item, _), entry| sums[item] += entry.eligible);
+        }
+        assert_eq!(sums.iter().sum::<u64>(), moved);
+        // Drained counters serve another snapshot.
+        tally.resize(2, 1, 1);
+        tally.eligible(3, 0, 0);
+        assert!(!tally.begin_drain(), "that line item is gone");
+        tally.resize(4, 1, 1);
+        tally.eligible(3, 0, 0);
+        tally.begin_drain();
+        tally.drain_items(1, |at, entry| assert_eq!((at, entry.eligible), ((3, 0), 1)));
     }
 
     #[test]
@@ -179,7 +228,8 @@ mod tests {
         }
         tally.refused(0, 0, Reject::Format);
         let mut refused = Vec::new();
-        tally.drain_items(|item, _, entry| {
+        tally.begin_drain();
+        tally.drain_items(usize::MAX, |(item, _), entry| {
             refused.push((item, entry.refused[Reject::Format as usize]));
         });
         assert_eq!(refused, [(0, 1), (1, 200_000)]);

@@ -339,3 +339,35 @@ fn cut_and_flipped_requests_never_panic() {
         "most flipped bytes change nothing that matters: {bids}"
     );
 }
+
+#[test]
+fn swaps_between_reports_lose_no_count() {
+    let mut world = World::new(&["banner", "german", "video"], Config::default());
+    let line_item = world.campaigns.catalogue().unwrap().line_items[1].clone();
+    let mut bids = 0;
+    for turn in 0..40 {
+        bids += i64::from(world.bid(BANNER).is_some());
+        // Changes follow each other faster than reports, and reports faster than their steps.
+        if turn % 3 == 0 {
+            world.campaigns.put_line_item(&line_item).unwrap();
+            assert!(world.background.refresh(NOON).unwrap());
+        }
+        match turn % 5 {
+            0 => world.core.report(),
+            1 | 2 => {
+                world.core.flush_step(NOON);
+            }
+            _ => {}
+        }
+    }
+    world.core.flush(NOON);
+    let counted = world.events().into_iter().filter_map(|event| {
+        let Some(Kind::Delivery(delivery)) = event.kind else {
+            return None;
+        };
+        Some((delivery.bids, delivery.eligible))
+    });
+    let counted = counted.fold((0, 0), |sums, more| (sums.0 + more.0, sums.1 + more.1));
+    // Targeting lets the video pass as well; the slot refuses it.
+    assert_eq!((bids, counted), (40, (40, 80)));
+}
