@@ -144,13 +144,14 @@ impl DurationFloor {
 }
 
 /// The floor of an ad of `duration_s`, by second or by range of durations; `None` when neither is
-/// stated for it.
+/// stated for it. Nothing by second is what senders fill in who have no such floor.
 pub(super) fn timed_floor(
     per_second: Option<Amount>,
     ranges: &[DurationFloor],
     duration_s: u32,
 ) -> Option<Amount> {
-    let by_second = per_second.map(|amount| match amount {
+    let stated = per_second.filter(|amount| *amount != Amount::Of(Cpm::ZERO));
+    let by_second = stated.map(|amount| match amount {
         Amount::Of(price) => Amount::Of(Cpm(price.0.mul_div(i64::from(duration_s), 1))),
         Amount::Unreadable => Amount::Unreadable,
     });
