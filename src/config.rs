@@ -263,6 +263,8 @@ fn bidder_config(file: &File, fx: FxTable, fee_ppm: i64) -> bidder::Config {
         profile_ttl_ms: file.bidder.profile_ttl_ms,
         profile_read_ms: file.bidder.profile_read_ms,
         refresh_ms: file.bidder.refresh_ms,
+        explain_requests: file.bidder.explain_requests,
+        explain_every: file.bidder.explain_every,
         eid_sources: file.bidder.eid_sources.clone(),
         geo_database: Some(file.bidder.geo_database.clone())
             .filter(|path| !path.as_os_str().is_empty()),

@@ -1,5 +1,6 @@
 //! Explanations as JSON: of a request, and of a bid as it was made. Names and units are those of the events.
 
+use bidder::samples::Sample;
 use bidder::{Explanation, Numbers, ServedBid, Verdict};
 use ctr_model::Model;
 use domain::{Outcome, Reject};
@@ -114,6 +115,28 @@ impl NumbersJson {
             hold_micros: numbers.hold.0,
             on_deal: numbers.on_deal,
         })
+    }
+}
+
+/// A request that is kept.
+#[derive(Debug, Serialize)]
+pub(crate) struct KeptJson {
+    number: u64,
+    exchange: String,
+    at_ms: i64,
+    outcome: &'static str,
+    bytes: usize,
+}
+
+impl From<Sample> for KeptJson {
+    fn from(from: Sample) -> Self {
+        Self {
+            number: from.number,
+            exchange: from.exchange,
+            at_ms: from.at.0,
+            outcome: outcome(from.outcome),
+            bytes: from.body.len(),
+        }
     }
 }
 

@@ -17,6 +17,10 @@ const BODY_BYTES_MAX: usize = 1 << 20;
 #[test]
 fn a_server_explains_requests_and_its_own_bids() {
     let folder = Folder::with_examples();
+    let config = folder.file("paceline.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let keep = "[bidder]\nexplain_requests = 8\nexplain_every = 1\n";
+    std::fs::write(&config, text.replace("[bidder]\n", keep)).unwrap();
     let mut server = Server::start(&folder);
     let admin = server.admin;
     let request = banner_request("r1");
@@ -35,6 +39,15 @@ fn a_server_explains_requests_and_its_own_bids() {
     let numbers = &chosen["numbers"];
     let micros = |value: &serde_json::Value| value.as_i64().unwrap() as f64 / 1e6;
     assert_eq!(micros(&numbers["price_cpm_micros"]), served["price"]);
+
+    let kept = http::get(admin, "/explain/requests").json();
+    assert_eq!(
+        (&kept[0]["number"], &kept[0]["outcome"]),
+        (&1.into(), &"bid".into())
+    );
+    assert_eq!(kept[0]["bytes"], body.len());
+    let again = http::post_json(admin, "/explain/requests/1", b"");
+    assert_eq!(again.json(), explained, "{again:?}");
 
     let id = served["id"].as_str().unwrap();
     let path = format!("/explain/bid/{id}");
@@ -68,6 +81,7 @@ fn a_server_explains_requests_and_its_own_bids() {
     let cases = [
         ("GET", format!("/explain/bid/{unknown}"), 404, "no such bid"),
         ("GET", "/explain/bid/7".into(), 400, "32 hexadecimal digits"),
+        ("POST", "/explain/requests/2".into(), 404, "is kept"),
         ("POST", "/explain/nowhere".into(), 404, "no exchange"),
         ("GET", "/explain/generic".into(), 405, ""),
     ];

@@ -94,6 +94,10 @@ pub struct Config {
     pub geo_database: Option<PathBuf>,
     /// Sources of `user.eids` that name a household, best first; with none listed, no household is known.
     pub household_sources: Vec<String>,
+    /// Requests kept in memory for explanations, at most [`crate::samples::SAMPLES_MAX`]; 0: none.
+    pub explain_requests: usize,
+    /// Of so many requests one is kept, counted on each core.
+    pub explain_every: u32,
     /// By the name in `/bid/{exchange}`.
     pub exchanges: BTreeMap<String, ExchangeConfig>,
 }
@@ -126,6 +130,8 @@ impl Default for Config {
             missing_agent: MissingAgent::default(),
             blocked_sellers: BlockedSellers::default(),
             household_sources: Vec::new(),
+            explain_requests: 0,
+            explain_every: 100,
             exchanges: BTreeMap::from([(GENERIC_EXCHANGE.to_owned(), ExchangeConfig::default())]),
         }
     }

@@ -25,6 +25,7 @@ use crate::price::answer_currency;
 use crate::record;
 use crate::respond::{self, Written};
 use crate::rules::Market;
+use crate::samples::Sampler;
 use crate::shared::Shared;
 use crate::snapshot::{Ad, Snapshot};
 use crate::tally::Tally;
@@ -89,6 +90,7 @@ pub struct BidderCore {
     outbox: Outbox,
     counts: Counts,
     out: Vec<u8>,
+    sampler: Sampler,
     /// Every request is a test that leaves nothing behind, and no answer is late.
     dry: bool,
 }
@@ -117,6 +119,7 @@ impl BidderCore {
             outbox: Outbox::default(),
             counts: Counts::default(),
             out: Vec::with_capacity(16 << 10),
+            sampler: Sampler::default(),
             dry: false,
         }
     }
@@ -172,7 +175,14 @@ impl BidderCore {
                 body: &[],
             };
         };
+        if !self.dry {
+            let every = shared.config.explain_every;
+            self.sampler.choose(&shared.samples, every, body);
+        }
         let (outcome, mut reply) = self.run((call, exchange), body, explained);
+        let came = (call.exchange, call.format);
+        let ended = || (shared.clock.now(), outcome);
+        self.sampler.keep(&shared.samples, came, ended);
         if let (Outcome::NoBid(_), NoBidStyle::Reason, Reply::NoContent) =
             (outcome, exchange.no_bid, reply)
         {
@@ -257,6 +267,7 @@ impl BidderCore {
             household_sources: &shared.config.household_sources,
         };
         let mut facts = facts::read(request, &texts, reader, now);
+        self.sampler.allow(facts.privacy);
         let ids = identity::keys_of(request, reader, (&facts, snapshot.scopes));
         let until = (shared.clock.as_ref(), deadline_us);
         let people = self.people.read(&ids, until, &mut self.counts);

@@ -37,6 +37,7 @@ pub mod rates;
 pub mod record;
 pub mod respond;
 pub mod rules;
+pub mod samples;
 pub mod score;
 pub mod served;
 pub mod server;

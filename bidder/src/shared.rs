@@ -24,6 +24,7 @@ use crate::near_cache::NearCache;
 use crate::people::PeopleReader;
 use crate::provisional::Provisional;
 use crate::pseudonym::Pseudonyms;
+use crate::samples::{Sample, Samples};
 use crate::snapshot::Snapshot;
 
 /// Everything from outside: time, randomness, disk and network.
@@ -62,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) traffic: InvalidTraffic,
     pub(crate) geo: Option<GeoDatabase>,
     pub(crate) recent: Provisional,
+    pub(crate) samples: Samples,
     pub(crate) snapshot: ArcSwapOption<Snapshot>,
     pub(crate) fx: ArcSwap<FxTable>,
     pub(crate) budgets_loaded: AtomicBool,
@@ -114,6 +116,7 @@ impl Bidder {
             budgets_loaded: AtomicBool::new(false),
             reports,
             seed: seams.seed,
+            samples: Samples::new(config.explain_requests),
             config,
         });
         let stores = (seams.campaigns, seams.snapshots, seams.budgets);
@@ -143,6 +146,11 @@ impl Bidder {
     /// The exchange rates in use.
     pub fn rates(&self) -> Arc<FxTable> {
         self.shared.fx.load_full()
+    }
+
+    /// The requests that are kept for explanations, newest first.
+    pub fn samples(&self) -> Vec<Sample> {
+        self.shared.samples.list()
     }
 
     /// What is loaded, by name: campaigns, model, budgets.

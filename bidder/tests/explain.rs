@@ -111,6 +111,37 @@ fn explaining_moves_nothing() {
 }
 
 #[test]
+fn some_requests_are_kept_for_later() {
+    let config = Config {
+        explain_requests: 2,
+        explain_every: 3,
+        ..Config::default()
+    };
+    let mut world = World::new(&["banner"], config);
+    assert_eq!(world.bidder.samples(), []);
+    for number in 1..=9 {
+        let id = format!(r#"{{"id":"r{number}""#);
+        assert!(world.bid(&BANNER.replace(r#"{"id":"r""#, &id)).is_some());
+    }
+    let kept = world.bidder.samples();
+    let numbers: Vec<_> = kept.iter().map(|sample| sample.number).collect();
+    assert_eq!(numbers, [3, 2], "the newest two of three");
+    let newest = &kept[0];
+    assert!(newest.body.starts_with(br#"{"id":"r9""#), "as it came");
+    assert_eq!(newest.outcome, Outcome::Bid);
+    let mut explainer = Explainer::new(&world.bidder);
+    let mut body = newest.body.clone();
+    let explained = explainer.explain(&newest.exchange, newest.format, &mut body);
+    assert_eq!(explained.unwrap().outcome, Outcome::Bid);
+    assert_eq!(world.bidder.samples(), kept, "explaining keeps nothing");
+    let large = format!("{BANNER}{}", " ".repeat(1 << 20));
+    for _ in 0..3 {
+        world.bid(&large);
+    }
+    assert_eq!(world.bidder.samples(), kept, "a large one is left out");
+}
+
+#[test]
 fn what_no_exchange_or_no_reader_accepts_is_told() {
     let world = World::new(&["banner"], Config::default());
     let mut explainer = Explainer::new(&world.bidder);

@@ -106,6 +106,27 @@ fn nothing_that_names_a_user_is_left_where_it_is_forbidden() {
 }
 
 #[test]
+fn no_request_is_kept_where_its_user_forbids_it() {
+    let config = Config {
+        tcf_vendor_id: Some(42),
+        explain_requests: 4,
+        explain_every: 1,
+        ..Config::default()
+    };
+    let mut world = World::new(&["banner"], config);
+    for signals in FORBIDDING {
+        assert!(world.bid(&request(signals)).is_some());
+        assert_eq!(world.bidder.samples(), [], "{signals}");
+    }
+    assert!(world.bid(&request(r#""at":2"#)).is_some());
+    assert_eq!(
+        world.bidder.samples().len(),
+        1,
+        "the search finds what is there"
+    );
+}
+
+#[test]
 fn where_it_is_allowed_the_pseudonym_and_nothing_else_is_kept() {
     let bytes = left_behind(r#""at":2"#);
     for naming in NAMING {

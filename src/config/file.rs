@@ -54,6 +54,9 @@ pub(crate) struct Bidder {
     pub profile_ttl_ms: u64,
     pub profile_read_ms: u64,
     pub refresh_ms: u64,
+    /// 0: none.
+    pub explain_requests: usize,
+    pub explain_every: u32,
     pub eid_sources: Vec<String>,
     /// Empty: none.
     pub geo_database: PathBuf,
@@ -265,6 +268,8 @@ impl Default for Bidder {
             profile_ttl_ms: defaults.profile_ttl_ms,
             profile_read_ms: defaults.profile_read_ms,
             refresh_ms: defaults.refresh_ms,
+            explain_requests: defaults.explain_requests,
+            explain_every: defaults.explain_every,
             eid_sources: defaults.eid_sources,
             geo_database: PathBuf::new(),
             blocked_sellers: Vec::new(),

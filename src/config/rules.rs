@@ -9,7 +9,7 @@ use super::{ConfigError, exchange, rule};
 /// Naming key, value and rule.
 pub(super) fn check(file: &File) -> Result<(), ConfigError> {
     let percent = |value: f64| (0.0..=100.0).contains(&value);
-    let rules: [(&str, String, bool, &str); 8] = [
+    let rules: [(&str, String, bool, &str); 10] = [
         (
             "region",
             quoted(&file.region),
@@ -27,6 +27,18 @@ pub(super) fn check(file: &File) -> Result<(), ConfigError> {
             file.bidder.lease_percent.to_string(),
             percent(file.bidder.lease_percent) && file.bidder.lease_percent >= 0.001,
             "must lie in 0.001 to 100",
+        ),
+        (
+            "bidder.explain_requests",
+            file.bidder.explain_requests.to_string(),
+            file.bidder.explain_requests <= bidder::samples::SAMPLES_MAX,
+            "must be at most 4096",
+        ),
+        (
+            "bidder.explain_every",
+            file.bidder.explain_every.to_string(),
+            file.bidder.explain_every >= 1,
+            "must be at least 1",
         ),
         (
             "pixel.cores",

@@ -17,7 +17,7 @@ use event_log::EventLog;
 use parking_lot::Mutex;
 use proto::openrtb::Format;
 
-use crate::explanation::{ExplanationJson, ServedJson};
+use crate::explanation::{ExplanationJson, KeptJson, ServedJson};
 
 /// How long an explanation waits for one that is under way: they are for people, one at a time.
 const WAIT: Duration = Duration::from_secs(2);
@@ -46,6 +46,22 @@ impl Explaining {
             return refuse(StatusCode::NOT_FOUND, "no exchange is called so\n");
         };
         Json(ExplanationJson::from(explained)).into_response()
+    }
+
+    fn kept(&self) -> Response {
+        let kept = self.bidder.samples().into_iter().map(KeptJson::from);
+        Json(kept.collect::<Vec<_>>()).into_response()
+    }
+
+    fn kept_request(&self, number: u64) -> Response {
+        let mut kept = self.bidder.samples().into_iter();
+        match kept.find(|sample| sample.number == number) {
+            Some(mut found) => self.request(&found.exchange, found.format, &mut found.body),
+            None => refuse(
+                StatusCode::NOT_FOUND,
+                "no such request is kept: see /explain/requests and bidder.explain_requests\n",
+            ),
+        }
     }
 
     fn bid(&self, id: &str) -> Response {
@@ -102,6 +118,8 @@ pub(super) fn router(explaining: Option<Arc<Explaining>>) -> Router {
     Router::new()
         .route("/explain/{exchange}", post(explain_request))
         .route("/explain/bid/{id}", get(explain_bid))
+        .route("/explain/requests", get(list_kept))
+        .route("/explain/requests/{number}", post(explain_kept))
         .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
         .with_state(explaining)
 }
@@ -123,6 +141,17 @@ async fn explain_request(
 
 async fn explain_bid(State(explaining): Shared, Path(id): Path<String>) -> Response {
     aside(explaining, move |explaining| explaining.bid(&id)).await
+}
+
+async fn list_kept(State(explaining): Shared) -> Response {
+    aside(explaining, Explaining::kept).await
+}
+
+async fn explain_kept(State(explaining): Shared, Path(number): Path<u64>) -> Response {
+    aside(explaining, move |explaining| {
+        explaining.kept_request(number)
+    })
+    .await
 }
 
 /// Works on another thread, so that metrics and readiness are answered meanwhile.
