@@ -1,5 +1,5 @@
 //! Explanations against what was served: the same numbers, nothing moved, and the bid found again by its id.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod support;
 
