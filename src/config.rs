@@ -4,6 +4,7 @@ mod exchange;
 pub(crate) mod file;
 mod lists;
 mod rules;
+mod skadnetwork;
 
 use std::path::{Path, PathBuf};
 
@@ -140,6 +141,7 @@ impl Config {
         rules::check(&file)?;
         let bidder = bidder::Config {
             traffic: lists::read(&file.ivt)?,
+            skadnetwork: skadnetwork::read(&file.skadnetwork)?,
             ..bidder_config(&file, fx, fee_ppm as i64)
         };
         bidder
@@ -275,6 +277,7 @@ fn bidder_config(file: &File, fx: FxTable, fee_ppm: i64) -> bidder::Config {
             file.bidder.blocked_sellers.iter().map(String::as_str),
         ),
         household_sources: file.bidder.household_sources.clone(),
+        skadnetwork: None,
         exchanges: exchange::all(&file.exchange),
     }
 }

@@ -204,6 +204,7 @@ fn creative(advertiser: AdvertiserId, format: CreativeFormat) -> Creative {
         categories: vec!["IAB17".to_owned()],
         attributes: Vec::new(),
         language: Some("en".to_owned()),
+        app_store: None,
         frequency_caps: Vec::new(),
     }
 }

@@ -159,6 +159,7 @@ fn creative((id, campaign): (u64, u64), size: Size, rng: &mut SplitMix64) -> Cre
         categories: vec![format!("IAB{}", 1 + rng.below(26))],
         attributes,
         language: rng.chance(0.3).then(|| "en".to_owned()),
+        app_store: None,
         frequency_caps: Vec::new(),
     }
 }

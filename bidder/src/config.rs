@@ -8,6 +8,7 @@ use domain::{Currency, FxTable};
 
 use crate::gate::Authorization;
 use crate::invalid_traffic::{MissingAgent, TrafficLists};
+use crate::skadn::AdNetwork;
 use crate::supply::{BlockedSellers, ChainConfig};
 
 /// The exchange that is there without any configuration: `/bid/generic`.
@@ -98,6 +99,8 @@ pub struct Config {
     pub explain_requests: usize,
     /// Of so many requests one is kept, counted on each core.
     pub explain_every: u32,
+    /// Our ad network at Apple; without one no bid is signed for SKAdNetwork.
+    pub skadnetwork: Option<AdNetwork>,
     /// By the name in `/bid/{exchange}`.
     pub exchanges: BTreeMap<String, ExchangeConfig>,
 }
@@ -125,6 +128,7 @@ impl Default for Config {
             refresh_ms: 100,
             eid_sources: Vec::new(),
             geo_database: None,
+            skadnetwork: None,
             tcf_vendor_id: None,
             traffic: TrafficLists::default(),
             missing_agent: MissingAgent::default(),

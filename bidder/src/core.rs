@@ -371,7 +371,10 @@ impl BidderCore {
         let imp = auction.request.imps.get(win.imp)?;
         let reference = respond::reference(auction, win, (self.bid_ids.next_id(), ad));
         let texts = respond::write(auction.config, &self.shared.keys, (&reference, ad), imp);
-        Some((win, ad, reference, texts))
+        let network = auction.config.skadnetwork.as_ref();
+        let drawn = (&mut self.work.rng, auction.now);
+        let skadn = network.and_then(|own| own.answer(imp, &ad.creative, drawn));
+        Some((win, ad, reference, texts.with_skadn(skadn)))
     }
 
     fn record(&mut self, auction: &Auction<'_>, win: &Win, reference: BidRef) {

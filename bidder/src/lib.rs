@@ -42,6 +42,7 @@ pub mod score;
 pub mod served;
 pub mod server;
 mod shared;
+pub mod skadn;
 pub mod snapshot;
 pub mod supply;
 pub mod tally;

@@ -6,7 +6,7 @@ use domain::{BidId, Creative, IdScope};
 use proto::event::BidRef;
 use proto::openrtb::markup::vast::VastAd;
 use proto::openrtb::markup::{self, Tracking};
-use proto::openrtb::{Bid, DsaAnswer, Format, Imp, MarkupType, ResponseHead};
+use proto::openrtb::{Bid, DsaAnswer, Format, Imp, MarkupType, ResponseHead, SkadnAnswer};
 use proto::token::{Purpose, TokenKeys};
 
 use crate::auction::{Auction, Win};
@@ -21,6 +21,14 @@ pub struct Written {
     cid: String,
     adm: String,
     notices: Notices,
+    skadn: Option<SkadnAnswer>,
+}
+
+impl Written {
+    /// With what Apple's store credits installs by.
+    pub fn with_skadn(self, skadn: Option<SkadnAnswer>) -> Self {
+        Self { skadn, ..self }
+    }
 }
 
 /// The addresses that the exchange's servers call.
@@ -110,6 +118,7 @@ pub fn write(
             || notices(base, &notice, &ExchangeConfig::default()),
             |exchange| notices(base, &notice, exchange),
         ),
+        skadn: None,
     }
 }
 
@@ -254,6 +263,7 @@ fn bid<'a>(
         language: language.filter(|_| !by_tag),
         langb: language.filter(|_| by_tag),
         dsa: transparency(auction, win),
+        skadn: texts.skadn.as_ref(),
         ..plain
     })
 }

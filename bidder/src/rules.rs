@@ -45,7 +45,7 @@ pub fn check_request(request: &BidRequest<'_>, ad: &Ad) -> Result<(), Reject> {
     if request
         .bapp
         .iter()
-        .any(|app| leads_to_app(&creative.click_url, app))
+        .any(|app| leads_to_app(&creative.click_url, app) || is_item(creative, app))
     {
         return Err(Reject::BlockedAdvertiser);
     }
@@ -80,6 +80,12 @@ pub fn covers_domain(listed: &str, domain: &str) -> bool {
 /// Store addresses carry the app's id; shorter ids would match by chance.
 fn leads_to_app(click_url: &str, app: &str) -> bool {
     app.len() >= 4 && click_url.contains(app)
+}
+
+/// Apps of Apple's store are listed by their number there.
+fn is_item(creative: &Creative, app: &str) -> bool {
+    let own = creative.app_store.as_ref();
+    own.is_some_and(|own| app.parse() == Ok(own.item))
 }
 
 /// Taxonomies other than the creatives' own cannot be compared, only their equal codes.

@@ -7,8 +7,11 @@ use std::fs;
 use std::path::Path;
 
 use bidder::config::{ExchangeConfig, NoBidStyle, Pays, PerImp};
+use bidder::skadn::AdNetwork;
 use bidder::supply::{BlockedSellers, ChainConfig, ChainRule};
 use bidder::{Config, Explanation, Reply};
+use p256::SecretKey;
+use p256::pkcs8::{EncodePrivateKey, LineEnding};
 use serde_json::Value;
 use support::World;
 
@@ -21,6 +24,9 @@ fn config() -> Config {
         household_sources: vec!["homes.example".to_owned()],
         ..Config::default()
     };
+    let key = SecretKey::from_slice(&[7; 32]).unwrap();
+    let pem = key.to_pkcs8_pem(LineEnding::LF).unwrap();
+    config.skadnetwork = Some(AdNetwork::new("ours.skadnetwork", Some(300), &pem).unwrap());
     config.traffic.add_ranges("198.51.100.0/24").unwrap();
     let mut exchange = |name: &str, exchange| config.exchanges.insert(name.to_owned(), exchange);
     exchange(

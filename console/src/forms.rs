@@ -1,6 +1,7 @@
 //! Forms: inputs with the user's own values and errors beside them, and reading lists and amounts back.
 
 pub(crate) mod advertiser;
+mod app_store;
 pub(crate) mod campaign;
 pub(crate) mod creative;
 mod frequency;

@@ -4,6 +4,7 @@
 //! to change. `From<&domain>` goes the other way and never fails. Money is integer micros, times are
 //! milliseconds since 1970, enums are lower-case words, and unknown fields are refused.
 
+mod app_store;
 mod campaign;
 mod creative;
 mod frequency;
@@ -17,6 +18,7 @@ mod words;
 
 use serde::{Deserialize, Serialize};
 
+pub use app_store::AppStoreDoc;
 pub use campaign::{AdvertiserDoc, CampaignDoc};
 pub use creative::{BannerDoc, CreativeDoc, FormatDoc, MediaDoc, NativeDoc, PictureDoc};
 pub use frequency::FrequencyCapDoc;

@@ -19,6 +19,7 @@ pub mod protobuf;
 pub mod regs;
 pub mod request;
 pub mod response;
+pub mod skadn;
 pub mod slot;
 pub mod source;
 pub mod user;
@@ -34,6 +35,7 @@ pub use native::{AssetKind, EventTracker, NativeAsset, NativeRequest, NativeSlot
 pub use regs::{Regs, Signal};
 pub use request::{BidRequest, RequestError, parse};
 pub use response::{Bid, MarkupType, ResponseHead, no_bid, write_response};
+pub use skadn::{SkadnAnswer, SkadnCampaign, SkadnList, SkadnOffer, SkadnSignature};
 pub use slot::{BannerSlot, FlexSize, MediaSlot};
 pub use source::{SupplyChain, SupplyChainNode};
 pub use user::{Eid, Uid, User, UserData};

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bidder::skadn::AdNetwork;
 use bidder::{Background, BidderCore, Call, Config, Explanation, Reply, Seams};
 use domain::random::mix;
 use domain::time::ManualClock;
@@ -13,6 +14,8 @@ use domain::{Clock, Timestamp};
 use event_log::memory::MemoryLog;
 use loadtest::traffic::mix::{Mix, SEAT, Scope};
 use loadtest::{Expectations, Violation, judge};
+use p256::SecretKey;
+use p256::pkcs8::{EncodePrivateKey, LineEnding};
 use proto::openrtb::Format;
 use proto::token::TokenKeys;
 use store::budget::Budgets;
@@ -70,6 +73,7 @@ impl Desk {
         };
         let config = Config {
             seat: SEAT.to_owned(),
+            skadnetwork: Some(ad_network()),
             ..Config::default()
         };
         let (bidder, background) =
@@ -131,6 +135,14 @@ impl Desk {
     }
 }
 
+/// The ad network that some requests of the mix name.
+fn ad_network() -> AdNetwork {
+    let key = SecretKey::from_slice(&[7; 32]).expect("it lies below the order of the curve");
+    let pem = key.to_pkcs8_pem(LineEnding::LF);
+    let pem = pem.expect("every key can be written");
+    AdNetwork::new("cdkw7geqsh.skadnetwork", None, &pem).expect("a key that was just written")
+}
+
 /// What a run has seen.
 #[derive(Debug, Default)]
 pub struct Summary {
@@ -142,6 +154,8 @@ pub struct Summary {
     pub bids: BTreeMap<i64, u64>,
     /// Bids on deals.
     pub on_deals: u64,
+    /// Bids signed for SKAdNetwork.
+    pub signed: u64,
     /// Requests refused as malformed.
     pub refused: u64,
     /// Broken rules, counted.
@@ -156,6 +170,7 @@ impl Summary {
         self.auctions += other.auctions;
         self.answered += other.answered;
         self.on_deals += other.on_deals;
+        self.signed += other.signed;
         self.refused += other.refused;
         for (medium, count) in other.bids {
             *self.bids.entry(medium).or_default() += count;
@@ -186,6 +201,7 @@ impl Summary {
             let medium = bid["mtype"].as_i64().unwrap_or(0);
             *self.bids.entry(medium).or_default() += 1;
             self.on_deals += u64::from(bid["dealid"].is_string());
+            self.signed += u64::from(bid["ext"]["skadn"].is_object());
         }
         self.answered += u64::from(any);
     }

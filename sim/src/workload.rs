@@ -209,6 +209,7 @@ fn line_item(
         categories: Vec::new(),
         attributes: Vec::new(),
         language: None,
+        app_store: None,
         frequency_caps: Vec::new(),
     };
     let creative = store.put_creative(&creative).expect("it is complete");

@@ -16,6 +16,7 @@ pub(crate) struct File {
     pub console: Console,
     pub bidder: Bidder,
     pub privacy: Privacy,
+    pub skadnetwork: SkadNetwork,
     pub ivt: Ivt,
     pub pixel: Pixel,
     pub admin: Admin,
@@ -69,6 +70,17 @@ pub(crate) struct Bidder {
 pub(crate) struct Privacy {
     /// 0: none.
     pub tcf_vendor_id: u16,
+}
+
+/// Our ad network at Apple.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SkadNetwork {
+    /// Empty: none.
+    pub network_id: String,
+    pub key_file: PathBuf,
+    /// 0: not on the list.
+    pub list_entry: u32,
 }
 
 /// General invalid traffic.
@@ -227,6 +239,7 @@ impl Default for File {
             console: Console::default(),
             bidder: Bidder::default(),
             privacy: Privacy::default(),
+            skadnetwork: SkadNetwork::default(),
             ivt: Ivt::default(),
             pixel: Pixel::default(),
             admin: Admin::default(),

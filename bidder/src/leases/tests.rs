@@ -61,6 +61,7 @@ fn snapshot(count: u64, budget: Micros) -> Snapshot {
         attributes: Vec::new(),
         frequency_caps: Vec::new(),
         language: None,
+        app_store: None,
     };
     let catalogue = Catalogue {
         revision: 1,

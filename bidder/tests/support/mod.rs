@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bidder::{Background, Bidder, BidderCore, Call, Config, Seams};
 use domain::campaign::Deals;
-use domain::creative::{BannerMarkup, Media, NativeAssets, Picture};
+use domain::creative::{AppStore, BannerMarkup, Media, NativeAssets, Picture};
 use domain::targeting::Dimension;
 use domain::time::ManualClock;
 use domain::{
@@ -177,6 +177,7 @@ fn plain() -> Plainly {
             attributes: Vec::new(),
             language: None,
             frequency_caps: Vec::new(),
+            app_store: None,
         },
     }
 }
@@ -292,6 +293,14 @@ fn standard_more(name: &str) -> Plainly {
         "expanding" => {
             it = plain();
             it.creative.attributes = vec![4];
+        }
+        "app" => {
+            it = plain();
+            it.creative.app_store = Some(AppStore {
+                item: 525_463_029,
+                campaign: Some(42),
+                source_identifier: Some(4321),
+            });
         }
         "deal-poor" => {
             it = standard("deal-only");

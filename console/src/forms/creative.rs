@@ -7,7 +7,7 @@ use proto::catalogue::{
 };
 
 use super::campaign::STATUSES;
-use super::{FormView, Reader, checked, frequency};
+use super::{FormView, Reader, app_store, checked, frequency};
 use crate::extract::Values;
 use crate::problem::{Problem, field_error};
 
@@ -44,6 +44,7 @@ pub(crate) fn draw(form: &FormView<'_>) -> Markup {
             (form.area("attributes", "Attributes", "OpenRTB creative attribute numbers, if any."))
             (form.text("language", "Language", "Two letters such as en; empty when there is no text."))
         }
+        (app_store::draw(form))
         (frequency::draw(form, "this creative, wherever it is shown"))
     }
 }
@@ -122,6 +123,7 @@ pub(crate) fn values(creative: &Creative) -> Values {
     values.set("attributes", attributes.join("\n"));
     values.set("language", document.language.unwrap_or_default());
     frequency::set(&mut values, &document.frequency_caps);
+    app_store::set(&mut values, document.app_store);
     set_format(&mut values, document.format);
     values
 }
@@ -178,6 +180,7 @@ pub(crate) fn parse(values: &Values, id: u64, advertiser: u64) -> Result<Creativ
         attributes: attributes.unwrap_or_default(),
         language: reader.optional("language"),
         frequency_caps: frequency::parse(&mut reader),
+        app_store: app_store::parse(&mut reader),
     };
     checked(reader.errors, document.check())
 }

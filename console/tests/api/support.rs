@@ -267,6 +267,11 @@ pub(crate) fn creative(name: &str, advertiser: AdvertiserId) -> Creative {
         categories: vec!["IAB3".to_owned(), "IAB3-1".to_owned()],
         attributes: vec![1, 16],
         language: Some("en".to_owned()),
+        app_store: Some(domain::creative::AppStore {
+            item: 525_463_029,
+            campaign: Some(42),
+            source_identifier: Some(4321),
+        }),
         frequency_caps: vec![domain::FrequencyCap {
             impressions: 4,
             window_s: 7_200,

@@ -29,6 +29,19 @@ pub struct Creative {
     pub language: Option<String>,
     /// Its own limits, wherever it is shown; without the id that a limit counts for, it is not shown.
     pub frequency_caps: Vec<FrequencyCap>,
+    /// The app that it advertises in Apple's store, when installs are credited by SKAdNetwork.
+    pub app_store: Option<AppStore>,
+}
+
+/// An app in Apple's store, and what SKAdNetwork reports its installs by. One of both numbers is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AppStore {
+    /// The app's number in the store (`itunes-item-id`).
+    pub item: u64,
+    /// 1 to 100, for versions before 4.0.
+    pub campaign: Option<u32>,
+    /// 1000 to 9999, from version 4.0 on; at low crowd anonymity reports keep its last digits only.
+    pub source_identifier: Option<u32>,
 }
 
 /// What a creative is made of.

@@ -7,6 +7,7 @@ use domain::{AdvertiserId, Creative, CreativeFormat, CreativeId};
 use serde::{Deserialize, Serialize};
 
 use super::FieldError;
+use super::app_store::AppStoreDoc;
 use super::frequency::{self, FrequencyCapDoc};
 use super::rules::{Checker, DECLARED_MAX, PIXELS_MAX, is_address, parse_size, size_text};
 use super::words::StatusWord;
@@ -44,6 +45,9 @@ pub struct CreativeDoc {
     /// Its own limits, wherever it is shown; without the id that a limit counts for, it is not shown.
     #[serde(default)]
     pub frequency_caps: Vec<FrequencyCapDoc>,
+    /// The app that it advertises in Apple's store, for SKAdNetwork.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_store: Option<AppStoreDoc>,
 }
 
 /// What a creative is made of.
@@ -143,6 +147,7 @@ impl From<&Creative> for CreativeDoc {
             attributes: creative.attributes.clone(),
             language: creative.language.clone(),
             frequency_caps: frequency::docs(&creative.frequency_caps),
+            app_store: creative.app_store.map(AppStoreDoc::from),
         }
     }
 }
@@ -377,6 +382,7 @@ impl CreativeDoc {
         let categories = check_categories(self.categories, &mut checker);
         let attributes = check_attributes(self.attributes, &mut checker);
         let frequency_caps = frequency::check(self.frequency_caps, &mut checker);
+        let app_store = self.app_store.map(|app| app.check(&mut checker));
         checker.finish(Creative {
             id: CreativeId(self.id),
             advertiser: AdvertiserId(self.advertiser_id),
@@ -389,6 +395,7 @@ impl CreativeDoc {
             attributes,
             language: self.language,
             frequency_caps,
+            app_store,
         })
     }
 }

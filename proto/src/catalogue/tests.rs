@@ -167,10 +167,14 @@ prop_compose! {
         attributes in vec(1_u32..=999, 0..4),
         language in option::of("[a-z]{2}"),
         frequency_caps in vec(cap(), 0..3),
+        app in option::of((1..1_u64 << 53, 1..=100_u32, option::of(1000..=9999_u32))),
     ) -> CreativeDoc {
+        let app_store = app.map(|(item, campaign, source_identifier)| AppStoreDoc {
+            item, campaign: Some(campaign), source_identifier,
+        });
         CreativeDoc {
             id, advertiser_id, name, status, format, click_url, adomain, categories, attributes, language,
-            frequency_caps,
+            frequency_caps, app_store,
         }
     }
 }
@@ -346,6 +350,16 @@ fn creatives_that_break_a_rule_are_refused() {
         ("/adomain", "\"https://example.com\"", &["adomain"]),
         ("/adomain", "\"localhost\"", &["adomain"]),
         ("/language", "\"EN\"", &["language"]),
+        (
+            "/app_store",
+            r#"{"item":0,"campaign":101,"source_identifier":432}"#,
+            &[
+                "app_store.item",
+                "app_store.campaign",
+                "app_store.source_identifier",
+            ],
+        ),
+        ("/app_store", r#"{"item":7}"#, &["app_store.campaign"]),
         (
             "/frequency_caps",
             r#"[{"impressions":1,"window_s":2592001}]"#,

@@ -4,7 +4,7 @@ use domain::money::{Cpm, Currency};
 
 use super::floor::{FloorFields, timed_floor};
 use super::json::Json;
-use super::{Amount, BannerSlot, DurationFloor, Floor, MediaSlot, NativeSlot, Text};
+use super::{Amount, BannerSlot, DurationFloor, Floor, MediaSlot, NativeSlot, SkadnOffer, Text};
 
 /// Most impressions that one purchase can mean; the largest screens reach thousands, and a price
 /// times this still fits money.
@@ -53,6 +53,8 @@ pub struct Imp<'a> {
     pub multiplier: Option<f64>,
     /// When it is expected to be shown, in milliseconds since 1970 (`dt`).
     pub shown_at_ms: Option<i64>,
+    /// Attribution by Apple's store (`ext.skadn`), where the publisher's app takes part in it.
+    pub skadn: Option<&'a SkadnOffer<'a>>,
 }
 
 /// Something measured of a slot, such as its viewability.
@@ -143,6 +145,10 @@ impl<'a> Imp<'a> {
     fn read_ext(&mut self, value: Json<'_, 'a>) {
         if let Some(blocked) = value.get("bcrid") {
             self.bcrid = blocked.texts();
+        }
+        if let Some(skadn) = value.get("skadn") {
+            let offer = SkadnOffer::read(skadn);
+            self.skadn = offer.map(|offer| skadn.arena().keep(offer));
         }
         let rewarded = value.get("rewarded").or(value.get("is_rewarded_inventory"));
         self.rwdd |= rewarded.and_then(Json::flag).unwrap_or(false);

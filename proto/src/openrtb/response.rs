@@ -4,8 +4,8 @@ use std::io::Write;
 
 use domain::money::{Cpm, Currency};
 
-use super::DsaAnswer;
 use super::markup::escape::json_bytes;
+use super::{DsaAnswer, SkadnAnswer, SkadnCampaign, SkadnSignature};
 
 /// The kind of markup in a bid (`mtype`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +88,8 @@ pub struct Bid<'a> {
     pub apis: &'a [u32],
     /// Who stands behind the ad (`ext.dsa`).
     pub dsa: Option<DsaAnswer<'a>>,
+    /// What Apple's store credits an install by (`ext.skadn`); protobuf has no place for it.
+    pub skadn: Option<&'a SkadnAnswer>,
 }
 
 impl<'a> Bid<'a> {
@@ -120,6 +122,7 @@ impl<'a> Bid<'a> {
             langb: None,
             apis: &[],
             dsa: None,
+            skadn: None,
         }
     }
 }
@@ -188,14 +191,60 @@ fn write_bid(out: &mut Vec<u8>, bid: &Bid<'_>) {
     list(out, "apis", bid.apis, |out, api| {
         digits(out, i64::from(*api))
     });
-    if let Some(dsa) = bid.dsa {
-        out.extend_from_slice(b",\"ext\":{\"dsa\":{\"behalf\":");
-        json_bytes(out, dsa.behalf);
-        text(out, "paid", Some(dsa.paid));
-        out.extend_from_slice(b"}}");
-    }
+    write_ext(out, bid);
     text(out, "adm", Some(bid.adm));
     out.push(b'}');
+}
+
+fn write_ext(out: &mut Vec<u8>, bid: &Bid<'_>) {
+    if bid.dsa.is_none() && bid.skadn.is_none() {
+        return;
+    }
+    key(out, "ext");
+    out.push(b'{');
+    if let Some(dsa) = bid.dsa {
+        out.extend_from_slice(b"\"dsa\":{\"behalf\":");
+        json_bytes(out, dsa.behalf);
+        text(out, "paid", Some(dsa.paid));
+        out.push(b'}');
+    }
+    if let Some(skadn) = bid.skadn {
+        if bid.dsa.is_some() {
+            out.push(b',');
+        }
+        write_skadn(out, skadn);
+    }
+    out.push(b'}');
+}
+
+fn write_skadn(out: &mut Vec<u8>, skadn: &SkadnAnswer) {
+    out.extend_from_slice(b"\"skadn\":{\"version\":");
+    json_bytes(out, skadn.version);
+    text(out, "network", Some(&skadn.network));
+    match skadn.campaign {
+        SkadnCampaign::Campaign(number) => quoted(out, "campaign", number),
+        SkadnCampaign::Source(number) => quoted(out, "sourceidentifier", number),
+    }
+    quoted(out, "itunesitem", skadn.itunesitem);
+    text(out, "sourceapp", Some(&skadn.sourceapp));
+    let kinds = skadn.signatures.iter();
+    let kinds: Vec<_> = kinds.filter(|one| one.fidelity.is_some()).collect();
+    if let (true, Some(only)) = (kinds.is_empty(), skadn.signatures.first()) {
+        write_signature(out, only);
+    }
+    list(out, "fidelities", &kinds, |out, one| {
+        out.extend_from_slice(b"{\"fidelity\":");
+        digits(out, i64::from(one.fidelity.unwrap_or_default()));
+        write_signature(out, one);
+        out.push(b'}');
+    });
+    out.push(b'}');
+}
+
+fn write_signature(out: &mut Vec<u8>, one: &SkadnSignature) {
+    text(out, "signature", Some(&one.signature));
+    text(out, "nonce", Some(&one.nonce));
+    quoted(out, "timestamp", one.timestamp_ms);
 }
 
 fn stated(text: &str) -> Option<&str> {
@@ -220,6 +269,12 @@ fn number(out: &mut Vec<u8>, name: &str, value: Option<impl Into<i64>>) {
         key(out, name);
         digits(out, value.into());
     }
+}
+
+/// A number in a string.
+fn quoted(out: &mut Vec<u8>, name: &str, value: impl std::fmt::Display) {
+    key(out, name);
+    write!(out, "\"{value}\"").expect("a Vec takes every write");
 }
 
 fn list<T>(out: &mut Vec<u8>, name: &str, values: &[T], write: impl Fn(&mut Vec<u8>, &T)) {

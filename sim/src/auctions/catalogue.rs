@@ -2,7 +2,7 @@
 
 use bidder::config::CREATIVES_TRIED_MAX;
 use domain::campaign::Deals;
-use domain::creative::{BannerMarkup, Media, NativeAssets, Picture};
+use domain::creative::{AppStore, BannerMarkup, Media, NativeAssets, Picture};
 use domain::random::{SplitMix64, mix};
 use domain::targeting::Dimension;
 use domain::{
@@ -155,6 +155,11 @@ fn creative(rng: &mut SplitMix64, advertiser: AdvertiserId) -> Creative {
             .collect(),
         attributes,
         language: language.copied().flatten().map(str::to_owned),
+        app_store: rng.chance(0.3).then(|| AppStore {
+            item: 525_463_029,
+            campaign: rng.chance(0.8).then_some(42),
+            source_identifier: Some(4321),
+        }),
         frequency_caps: Vec::new(),
     }
 }

@@ -191,6 +191,7 @@ fn create_creatives(
             categories: vec!["IAB22".to_owned()],
             attributes: Vec::new(),
             language: Some("en".to_owned()),
+            app_store: None,
             frequency_caps: Vec::new(),
         })?);
     }

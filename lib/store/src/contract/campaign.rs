@@ -1,7 +1,7 @@
 //! What the campaign store promises.
 
 use domain::campaign::Deals;
-use domain::creative::BannerMarkup;
+use domain::creative::{AppStore, BannerMarkup};
 use domain::targeting::{Dimension, Expression, Modifier};
 use domain::{
     Advertiser, AdvertiserId, BidModel, Campaign, CampaignId, Catalogue, Cpm, Creative,
@@ -88,6 +88,11 @@ fn creative() -> Creative {
         categories: vec!["IAB3-1".to_owned()],
         attributes: vec![1, 16],
         language: Some("de".to_owned()),
+        app_store: Some(AppStore {
+            item: 525_463_029,
+            campaign: None,
+            source_identifier: Some(4321),
+        }),
         frequency_caps: vec![FrequencyCap {
             impressions: 3,
             window_s: 3600,

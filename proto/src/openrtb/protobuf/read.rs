@@ -101,6 +101,7 @@ impl<'a> Imp<'a> {
             metrics: arena.list(message.metric.iter().filter_map(metric)),
             multiplier: multiplier(message.qty.as_ref()),
             shown_at_ms: message.dt.and_then(whole),
+            skadn: None, // as above
         })
     }
 }
