@@ -166,6 +166,8 @@ pub struct ExchangeConfig {
     pub seat: Option<String>,
     /// What the exchange replaces by the clearing price in our notices' addresses.
     pub price_macro: String,
+    /// Whether it tells its own fee, `${SUPPLY_FEE}`, in the notices of the sale.
+    pub supply_fee: bool,
     /// Which notices are asked for besides the one that bills.
     pub notices: Notices,
     /// The most time for an answer, in milliseconds, where it differs from the general one.
@@ -194,6 +196,7 @@ impl Default for ExchangeConfig {
             shade: 0.85,
             seat: None,
             price_macro: "${AUCTION_PRICE}".to_owned(),
+            supply_fee: false,
             notices: Notices::default(),
             deadline_ms: None,
             network_margin_ms: None,

@@ -125,11 +125,18 @@ pub fn write(
 /// One address bills, the others only tell.
 fn notices(base: &str, token: &str, exchange: &ExchangeConfig) -> Notices {
     let price = &exchange.price_macro;
+    let fee = if exchange.supply_fee {
+        "&f=${SUPPLY_FEE}"
+    } else {
+        ""
+    };
     let bill = format!(
-        "{base}/bill?t={token}&p={price}&c=${{AUCTION_CURRENCY}}&q=${{AUCTION_MULTIPLIER}}&ts=${{AUCTION_IMP_TS}}"
+        "{base}/bill?t={token}&p={price}&c=${{AUCTION_CURRENCY}}&q=${{AUCTION_MULTIPLIER}}&ts=${{AUCTION_IMP_TS}}{fee}"
     );
     let win = || {
-        format!("{base}/win?t={token}&p={price}&c=${{AUCTION_CURRENCY}}&m=${{AUCTION_MIN_TO_WIN}}")
+        format!(
+            "{base}/win?t={token}&p={price}&c=${{AUCTION_CURRENCY}}&m=${{AUCTION_MIN_TO_WIN}}{fee}"
+        )
     };
     let loss = || format!("{base}/loss?t={token}&r=${{AUCTION_LOSS}}&m=${{AUCTION_MIN_TO_WIN}}");
     let (burl, nurl) = match exchange.billing {
@@ -247,6 +254,7 @@ fn bid<'a>(
         &texts.adm,
     );
     Some(Bid {
+        adid: Some(&texts.crid),
         crid: &texts.crid,
         cid: &texts.cid,
         adomain: &ad.adomain,
@@ -318,6 +326,13 @@ mod tests {
         let bills = older.nurl.as_deref().unwrap();
         assert!(bills.starts_with("https://p/bill?t=T&p=${PRICE_PAID}&"));
         assert_eq!((older.burl, older.lurl), (None, None));
+        let told = ExchangeConfig {
+            supply_fee: true,
+            ..plain.clone()
+        };
+        let told = notices("https://p", "T", &told);
+        let ends = |url: Option<String>| url.unwrap().ends_with("&f=${SUPPLY_FEE}");
+        assert!(ends(told.burl) && ends(told.nurl) && !ends(told.lurl));
         let quiet = ExchangeConfig {
             notices: config::Notices {
                 win: false,

@@ -263,7 +263,7 @@ fn discriminator(kind: HitKind, query: &str) -> Vec<u8> {
 /// The impressions that a purchase turned out to be (`${AUCTION_MULTIPLIER}`), never more than were bid on; those
 /// where the exchange does not say. A started impression counts whole, as it did when the bid was made.
 fn confirmed_quantity(query: &str, reference: &BidRef) -> i32 {
-    let told = parameter(query, "q").and_then(|text| price::parse_decimal(&text));
+    let told = parameter(query, "q").and_then(|text| price::told_decimal(&text));
     match told {
         Some(told) if told > 0.0 && told < f64::from(reference.quantity) => told.ceil() as i32,
         _ => reference.quantity,
@@ -303,6 +303,7 @@ fn happening(
             price_cpm_micros,
             price_missing: price.is_missing(),
             impression_at_ms: shown_at_ms(query, now),
+            supply_fee: field(query, "f"),
         }),
         HitKind::Loss => Kind::Loss(Loss {
             r#ref,

@@ -3,12 +3,24 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use base64::Engine;
+use base64::engine::general_purpose::GeneralPurpose;
+use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
 use domain::limits::NOTICE_AGE_MS_MAX;
 use domain::{Cpm, Currency, Micros, Timestamp};
 use proto::event::BidRef;
 use proto::price::{SealedPriceKeys, open};
 
 use crate::verify::FUTURE_MS_MAX;
+
+/// Longest number in base64 that is read, in characters; a price in micros has under 24.
+const ENCODED_CHARS_MAX: usize = 64;
+
+/// Base64 as `${NAME:B64}` brings it: numbers have neither of the two characters that the alphabets differ in.
+const ENCODED: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// The keys of exchanges that seal their prices, by the exchange's name.
 pub type PriceKeys = BTreeMap<String, SealedPriceKeys>;
@@ -57,7 +69,7 @@ impl Price {
     /// Reads the decoded plain parameter of a bid made at `bid`.
     fn parse(text: &str, bid: Cpm) -> Self {
         let bid = bid.max(Cpm::ZERO);
-        let Some(decimal) = parse_decimal(text) else {
+        let Some(decimal) = told_decimal(text) else {
             return Self::Missing;
         };
         // Also what is too large to count in micros is above the bid.
@@ -121,6 +133,17 @@ pub(crate) fn parse_decimal(text: &str) -> Option<f64> {
     (decimal.is_finite() && decimal.is_sign_positive()).then_some(decimal)
 }
 
+/// A finite decimal that is not negative, plain or in base64 (`${NAME:B64}`). No number reads as both: in base64 one
+/// begins with a letter.
+pub(crate) fn told_decimal(text: &str) -> Option<f64> {
+    let text = text.trim();
+    parse_decimal(text).or_else(|| {
+        let short = Some(text).filter(|text| text.len() <= ENCODED_CHARS_MAX)?;
+        let decoded = ENCODED.decode(short).ok()?;
+        parse_decimal(std::str::from_utf8(&decoded).ok()?)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +170,16 @@ mod tests {
             ("1e999", Price::Missing),
             ("1,25", Price::Missing),
             ("1.25USD", Price::Missing),
+            ("MS4yNQ==", told(1_250_000)),
+            ("MS4yNQ", told(1_250_000)),
+            ("OTk=", Price::Capped(bid)),
+            ("MA==", told(0)),
+            ("LTE=", Price::Missing),
+            ("bmFu", Price::Missing),
+            ("QVVESVQ=", Price::Missing),
+            ("JHtBVUNUSU9OX1BSSUNFfQ==", Price::Missing),
+            ("TVM0eU5RPT0=", Price::Missing),
+            ("MS4y=NQ", Price::Missing),
             ("YWJjMTIzZGVmNDU2Z2hpN0j6BTCRE5jI2Md_yw", Price::Missing),
         ];
         for (text, expected) in cases {

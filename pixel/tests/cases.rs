@@ -121,6 +121,7 @@ fn show_kind(kind: &Kind) -> Value {
         Kind::Billing(billing) => json!({
             "kind": "billing", "price_cpm_micros": billing.price_cpm_micros,
             "price_missing": billing.price_missing, "impression_at_ms": billing.impression_at_ms,
+            "supply_fee": billing.supply_fee,
             "quantity": billing.r#ref.as_ref().map(|bid| bid.quantity),
         }),
         Kind::Impression(_) => json!({"kind": "impression"}),

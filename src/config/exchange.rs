@@ -220,6 +220,7 @@ fn one(file: &Exchange) -> ExchangeConfig {
         shade: file.shade,
         seat: (!file.seat.is_empty()).then(|| file.seat.clone()),
         price_macro: file.price_macro.clone(),
+        supply_fee: file.supply_fee,
         notices: Notices {
             win: file.nurl,
             loss: file.lurl,

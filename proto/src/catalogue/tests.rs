@@ -351,16 +351,6 @@ fn creatives_that_break_a_rule_are_refused() {
         ("/adomain", "\"localhost\"", &["adomain"]),
         ("/language", "\"EN\"", &["language"]),
         (
-            "/app_store",
-            r#"{"item":0,"campaign":101,"source_identifier":432}"#,
-            &[
-                "app_store.item",
-                "app_store.campaign",
-                "app_store.source_identifier",
-            ],
-        ),
-        ("/app_store", r#"{"item":7}"#, &["app_store.campaign"]),
-        (
             "/frequency_caps",
             r#"[{"impressions":1,"window_s":2592001}]"#,
             &["frequency_caps[0]"],
@@ -406,6 +396,24 @@ fn creatives_that_break_a_rule_are_refused() {
     ] {
         let doc: CreativeDoc = with(CREATIVE, pointer, value).unwrap();
         assert_eq!(broken(doc.check()), fields, "{pointer} = {value}");
+    }
+}
+
+#[test]
+fn apps_that_break_a_rule_are_refused() {
+    let numbers = r#"{"item":0,"campaign":101,"source_identifier":432}"#;
+    let all = ["item", "campaign", "source_identifier"];
+    for (app, fields) in [
+        (numbers, &all[..]),
+        (r#"{"item":7}"#, &["campaign"]),
+        (r#"{"item":7,"source_identifier":1000}"#, &[]),
+        (r#"{"item":9007199254740992,"campaign":100}"#, &["item"]),
+    ] {
+        let doc: CreativeDoc = with(CREATIVE, "/app_store", app).unwrap();
+        let fields: Vec<_> = fields.iter().map(|f| format!("app_store.{f}")).collect();
+        let got = doc.check().err().unwrap_or_default();
+        let got: Vec<_> = got.into_iter().map(|error| error.field).collect();
+        assert_eq!(got, fields, "{app}");
     }
 }
 
