@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use support::folder::Folder;
@@ -11,6 +12,8 @@ use support::server::{Server, banner_request};
 
 /// How long a bid may take to be in the log.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The id of no bid.
+const UNKNOWN: &str = "00000000000000000000000000000000";
 /// Most bytes of a request's body.
 const BODY_BYTES_MAX: usize = 1 << 20;
 
@@ -77,9 +80,21 @@ fn a_server_explains_requests_and_its_own_bids() {
     let beside: serde_json::Value = serde_json::from_str(&beside.out).unwrap();
     assert_eq!(beside, bid);
 
-    let unknown = "0".repeat(32);
+    what_cannot_be_explained_is_said(admin);
+    let stopped = server.program.stop();
+    assert_eq!(stopped.code, Some(0), "{stopped:?}");
+    let after = folder.run(&["explain", id, "--data", "data"]);
+    assert_eq!(after.code, Some(0), "{after:?}");
+    let price = format!("price_cpm_micros   {}", bid["price_cpm_micros"]);
+    assert!(after.out.lines().any(|line| line == price), "{after:?}");
+    let missing = folder.run(&["explain", UNKNOWN, "--data", "data"]);
+    assert_eq!(missing.code, Some(1), "{missing:?}");
+    assert!(missing.err.contains("no such bid"), "{missing:?}");
+}
+
+fn what_cannot_be_explained_is_said(admin: SocketAddr) {
     let cases = [
-        ("GET", format!("/explain/bid/{unknown}"), 404, "no such bid"),
+        ("GET", format!("/explain/bid/{UNKNOWN}"), 404, "no such bid"),
         ("GET", "/explain/bid/7".into(), 400, "32 hexadecimal digits"),
         ("POST", "/explain/requests/2".into(), 404, "is kept"),
         ("POST", "/explain/nowhere".into(), 404, "no exchange"),
@@ -96,14 +111,4 @@ fn a_server_explains_requests_and_its_own_bids() {
     let large = vec![b' '; BODY_BYTES_MAX + 1];
     let reply = http::post_json(admin, "/explain/generic", &large);
     assert_eq!(reply.status, 413, "{reply:?}");
-
-    let stopped = server.program.stop();
-    assert_eq!(stopped.code, Some(0), "{stopped:?}");
-    let after = folder.run(&["explain", id, "--data", "data"]);
-    assert_eq!(after.code, Some(0), "{after:?}");
-    let price = format!("price_cpm_micros   {}", bid["price_cpm_micros"]);
-    assert!(after.out.lines().any(|line| line == price), "{after:?}");
-    let missing = folder.run(&["explain", &unknown, "--data", "data"]);
-    assert_eq!(missing.code, Some(1), "{missing:?}");
-    assert!(missing.err.contains("no such bid"), "{missing:?}");
 }
