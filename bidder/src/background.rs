@@ -1,4 +1,4 @@
-//! The bidder's background: leases and pacing each second, campaigns and model when they change.
+//! The bidder's background: leases when they are due, pacing each second, campaigns and model when they change.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -130,6 +130,11 @@ impl CoreService {
         self.core.borrow_mut().report();
     }
 
+    /// Sets the counters of line items apart that are to be logged.
+    pub fn begin_flush(&self) {
+        self.core.borrow_mut().begin_flush();
+    }
+
     /// Logs the counters of a few line items; says whether more are to be logged.
     pub fn flush_step(&self) -> bool {
         self.core.borrow_mut().flush_step(self.clock.now())

@@ -1,4 +1,4 @@
-//! What goes to the event log: every bid with what produced it, and each second the counts of each line item.
+//! What goes to the event log: every bid with what produced it, and every few seconds the counts of each line item.
 
 use domain::{EventId, Reject, Timestamp};
 use proto::event::{self, Bid, BidRef, Delivery, IdKind, Kind, Privacy, ReasonCount};

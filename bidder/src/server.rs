@@ -22,6 +22,9 @@ const NAME: &str = "bidder";
 /// How often cores hand over and leases are renewed: holds must move to their account within a second, so
 /// that the two together stay under it.
 const BEAT: Duration = Duration::from_millis(400);
+/// How often the counters of line items are logged: reports are by the minute, and each time costs an event for
+/// every line item that matched a request.
+const DELIVERY_BEAT: Duration = Duration::from_secs(2);
 /// How often cores hand the records of bids to the log: seldom enough that a sync of the disk serves hundreds of
 /// bids, and often enough that a process that dies takes few along.
 const LOG_BEAT: Duration = Duration::from_millis(20);
@@ -106,15 +109,19 @@ impl Server {
 async fn beat(core: Weak<CoreService>) {
     let mut beat = tokio::time::interval(LOG_BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut flushed = Instant::now();
+    let (mut reported, mut flushed) = (Instant::now(), Instant::now());
     loop {
         let now = beat.tick().await;
         let Some(core) = core.upgrade() else {
             return;
         };
-        if now.saturating_duration_since(flushed) >= BEAT {
-            flushed = now;
+        if now.saturating_duration_since(reported) >= BEAT {
+            reported = now;
             core.report();
+            if now.saturating_duration_since(flushed) >= DELIVERY_BEAT {
+                flushed = now;
+                core.begin_flush();
+            }
             while core.flush_step() {
                 // Requests that came meanwhile have their turn.
                 tokio::task::yield_now().await;

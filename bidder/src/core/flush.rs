@@ -27,11 +27,15 @@ impl BidderCore {
         self.report();
     }
 
-    /// Hands over counts and holds; called often enough for holds. Counters of line items follow in steps. Never
-    /// loses a hold: what the background cannot take now stays here.
+    /// Sets the counters of line items apart that have moved so far; they follow in steps.
+    pub fn begin_flush(&mut self) {
+        self.work.tally.begin_drain();
+    }
+
+    /// Hands over counts and holds; called often enough for holds. Never loses a hold: what the background cannot
+    /// take now stays here.
     pub fn report(&mut self) {
         self.report_eligible();
-        self.work.tally.begin_drain();
         self.hand_over();
         self.counts.hand_over();
         self.report.add_up();
