@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use domain::campaign::Deals;
-use domain::creative::{BannerMarkup, Media, NativeAssets, Picture};
+use domain::creative::{BannerMarkup, Media, MediaFile, NativeAssets, Picture};
 use domain::{
     Advertiser, AdvertiserId, BidModel, Campaign, CampaignId, Cpm, Creative, CreativeFormat,
     CreativeId, Currency, Goal, LineItem, LineItemId, Micros, Plan, Status, Targeting, Timestamp,
@@ -146,25 +146,29 @@ pub(crate) fn banner(width: u32, height: u32) -> CreativeFormat {
 }
 
 fn video(public_url: &str, (width, height): (u32, u32), seconds: u32) -> Media {
-    Media {
-        url: format!("{public_url}/assets/example-{width}x{height}-{seconds}s.mp4"),
-        mime: "video/mp4".to_owned(),
-        duration_s: seconds,
-        width,
-        height,
-        bitrate_kbps: 1_200,
-    }
+    Media::of_file(
+        seconds,
+        MediaFile {
+            url: format!("{public_url}/assets/example-{width}x{height}-{seconds}s.mp4"),
+            mime: "video/mp4".to_owned(),
+            width,
+            height,
+            bitrate_kbps: 1_200,
+        },
+    )
 }
 
 fn audio(public_url: &str, seconds: u32) -> Media {
-    Media {
-        url: format!("{public_url}/assets/example-{seconds}s.mp3"),
-        mime: "audio/mpeg".to_owned(),
-        duration_s: seconds,
-        width: 0,
-        height: 0,
-        bitrate_kbps: 128,
-    }
+    Media::of_file(
+        seconds,
+        MediaFile {
+            url: format!("{public_url}/assets/example-{seconds}s.mp3"),
+            mime: "audio/mpeg".to_owned(),
+            width: 0,
+            height: 0,
+            bitrate_kbps: 128,
+        },
+    )
 }
 
 fn native(public_url: &str) -> NativeAssets {
@@ -188,7 +192,9 @@ fn creative(advertiser: AdvertiserId, format: CreativeFormat) -> Creative {
         CreativeFormat::Banner { width, height, .. } => format!("banner {width}x{height}"),
         CreativeFormat::Video(media) => format!(
             "video {}x{} {} s",
-            media.width, media.height, media.duration_s
+            media.size().0,
+            media.size().1,
+            media.duration_s
         ),
         CreativeFormat::Audio(media) => format!("audio {} s", media.duration_s),
         CreativeFormat::Native(_) => "native".to_owned(),
@@ -206,6 +212,11 @@ fn creative(advertiser: AdvertiserId, format: CreativeFormat) -> Creative {
         language: Some("en".to_owned()),
         app_store: None,
         frequency_caps: Vec::new(),
+        taxonomy: 1,
+        apis: Vec::new(),
+        sample_url: None,
+        trackers: Default::default(),
+        approvals: Default::default(),
     }
 }
 
@@ -221,6 +232,7 @@ fn line_item(campaign: CampaignId, name: String, creatives: Vec<CreativeId>) -> 
         frequency_caps: Vec::new(),
         deals: Deals::OpenAndAnyDeal,
         creatives,
+        rotation: Default::default(),
     }
 }
 

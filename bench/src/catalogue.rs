@@ -4,7 +4,7 @@
 //! rules draw from grow with the number of line items, so that a request matches as many of 1,000 as of 100,000.
 
 use domain::campaign::{Deals, Plan};
-use domain::creative::{BannerMarkup, Media};
+use domain::creative::{BannerMarkup, Media, MediaFile};
 use domain::random::{SplitMix64, mix};
 use domain::targeting::{DeviceKind, Dimension, Inventory, Os, Size};
 use domain::{
@@ -133,21 +133,27 @@ fn size(rng: &mut SplitMix64) -> Size {
 
 fn creative((id, campaign): (u64, u64), size: Size, rng: &mut SplitMix64) -> Creative {
     let format = match rng.below(10) {
-        0 => CreativeFormat::Video(Media {
-            url: format!("https://cdn.shop{campaign}.example/{id}.mp4"),
-            mime: "video/mp4".into(),
-            duration_s: 15,
-            width: 1280,
-            height: 720,
-            bitrate_kbps: 2000,
-        }),
+        0 => CreativeFormat::Video(Media::of_file(
+            15,
+            MediaFile {
+                url: format!("https://cdn.shop{campaign}.example/{id}.mp4"),
+                mime: "video/mp4".into(),
+                width: 1280,
+                height: 720,
+                bitrate_kbps: 2000,
+            },
+        )),
         1..=3 => banner(size, BannerMarkup::Html { html: html(id) }),
         _ => {
             let url = format!("https://cdn.shop{campaign}.example/{id}.png");
             banner(size, BannerMarkup::Image { url })
         }
     };
-    let attributes = if rng.chance(0.1) { vec![6] } else { Vec::new() };
+    let attributes = if rng.chance(0.1) {
+        vec![13]
+    } else {
+        Vec::new()
+    };
     Creative {
         id: CreativeId(id),
         advertiser: AdvertiserId(campaign),
@@ -161,6 +167,11 @@ fn creative((id, campaign): (u64, u64), size: Size, rng: &mut SplitMix64) -> Cre
         language: rng.chance(0.3).then(|| "en".to_owned()),
         app_store: None,
         frequency_caps: Vec::new(),
+        taxonomy: 1,
+        apis: Vec::new(),
+        sample_url: None,
+        trackers: Default::default(),
+        approvals: Default::default(),
     }
 }
 
@@ -210,6 +221,7 @@ fn line_item((id, campaign): (u64, u64), targeting: Targeting, rng: &mut SplitMi
             Deals::OpenOnly
         },
         creatives: vec![CreativeId(id)],
+        rotation: Default::default(),
     }
 }
 

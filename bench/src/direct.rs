@@ -112,7 +112,8 @@ pub fn build(catalogue: &domain::Catalogue) -> Snapshot {
         Ingredients {
             model: Arc::new(Model::untrained()),
             money: &mut BTreeMap::new(),
-            own_addresses_secure: true,
+            public_url: "https://pixel.example",
+            exchanges: &[("generic", false)],
             now: world::now(),
         },
     )

@@ -106,12 +106,14 @@ impl Background {
         }
         let model = self.model_or_last(version)?;
         let catalogue = self.campaigns.catalogue()?;
+        let exchanges = self.shared.approvals();
         let snapshot = Snapshot::build(
             &catalogue,
             Ingredients {
                 model,
                 money: &mut self.money,
-                own_addresses_secure: self.shared.config.public_url.starts_with("https://"),
+                public_url: &self.shared.config.public_url,
+                exchanges: &exchanges,
                 now,
             },
         );

@@ -1,20 +1,23 @@
 //! One line item on one impression: its best ad, what that is worth, and the price, or the rule that refuses.
 
 use ctr_model::{Features, Prediction};
+use domain::campaign::Rotation;
 use domain::creative::CreativeFormat;
 use domain::money::{MICROS_PER_UNIT, Rounding};
 use domain::targeting::Size;
-use domain::{BidModel, Cpm, Micros, Reject};
+use domain::{BidModel, Capped, Cpm, IdScope, Micros, Reject};
 use proto::openrtb::{Imp, NativeRequest};
 
 use crate::auction::{Auction, Win, Work};
 use crate::config::CREATIVES_TRIED_MAX;
 use crate::explain::Numbers;
+use crate::fit;
 use crate::pod::{self, Separation};
 use crate::price::{self, PriceRule, Terms};
+use crate::rotation;
 use crate::rules::{self, Offer};
 use crate::score::Scorer;
-use crate::snapshot::{Ad, Front, Item, Shape};
+use crate::snapshot::{Ad, Front, Item, LiveCampaign, Shape};
 use crate::targeting::Sight;
 
 /// No bid modifier applies, in millionths.
@@ -201,7 +204,9 @@ pub(crate) fn consider(
     auction.counting().check(&item.limits)?;
     let mut best: Option<Candidate> = None;
     let (mut refused, before) = (None, work.candidates.len());
-    for (at, ad) in item.ads.iter().enumerate().take(CREATIVES_TRIED_MAX) {
+    let turn = whose_turn(auction, slot, (position, item, wins), work);
+    let ads = item.ads.iter().enumerate().take(CREATIVES_TRIED_MAX);
+    for (at, ad) in ads.filter(|(at, _)| turn.is_none_or(|turn| turn == *at)) {
         let mut tried = Numbers {
             factor_ppm: numbers.factor_ppm,
             ..Numbers::default()
@@ -255,6 +260,72 @@ pub(crate) fn consider(
     }
 }
 
+/// The position of the ad whose turn it is; `None` when prediction decides, or no ad fits.
+fn whose_turn(
+    auction: &Auction<'_>,
+    slot: &Slot<'_>,
+    (position, item, wins): (usize, &Item, &[Win]),
+    work: &mut Work,
+) -> Option<usize> {
+    if item.line_item.rotation == Rotation::Value {
+        return None;
+    }
+    let (mut positions, mut weights) = ([0; CREATIVES_TRIED_MAX], [0; CREATIVES_TRIED_MAX]);
+    let fitting = item.ads.iter().enumerate().take(CREATIVES_TRIED_MAX);
+    let live = auction.snapshot.campaign_of(item);
+    let fitting = fitting.filter(|(_, ad)| {
+        check_ad(auction, slot, (ad, live)).is_ok()
+            && !slot.is_barred(auction, wins, ad)
+            && auction.counting().check(&ad.limits).is_ok()
+    });
+    let places = positions.iter_mut().zip(&mut weights);
+    let mut count = 0;
+    for ((at, ad), (position, weight)) in fitting.zip(places) {
+        (*position, *weight) = (at, ad.weight);
+        count += 1;
+    }
+    let own = wins.iter().filter(|win| win.candidate.item == position);
+    let seen = times_seen(auction, item, own.count());
+    let weights = weights.get(..count)?;
+    let turn = rotation::choose(&item.line_item.rotation, weights, seen, &mut work.rng)?;
+    positions.get(turn).copied()
+}
+
+/// How often the user has seen the line item in the last 30 days, bids under way included where a cap counts them.
+fn times_seen(auction: &Auction<'_>, item: &Item, own: usize) -> u32 {
+    const WINDOW_S: u32 = 30 * 86_400;
+    let Some(person) = auction.people.get(IdScope::User) else {
+        return 0;
+    };
+    let (object, now) = (Capped::LineItem(item.line_item.id), auction.now);
+    let stored = person.profile.impressions_within(object, WINDOW_S, now);
+    let recent = &person.profile.recent;
+    let under_way = auction.recent.count((person.key, object), now, recent);
+    let own = u32::try_from(own).unwrap_or(u32::MAX);
+    // What is bid in this answer is under way already, if a cap counts it.
+    stored.saturating_add(under_way.max(own))
+}
+
+/// Whether an ad may be shown in a slot at all, whatever it costs.
+fn check_ad(
+    auction: &Auction<'_>,
+    slot: &Slot<'_>,
+    (ad, live): (&Ad, &LiveCampaign),
+) -> Result<(), Reject> {
+    // The cheaper check first: most ads that are refused do not fit the slot.
+    fit::check_slot(slot.imp, ad)?;
+    rules::check_request(auction.request, ad)?;
+    rules::check_showing(auction.request, slot.imp, (ad, live))?;
+    if ad.barred.contains(&auction.exchange.1) {
+        return Err(Reject::Approval);
+    }
+    if let CreativeFormat::Native(assets) = &ad.creative.format {
+        let layout = slot.native.as_ref().ok_or(Reject::Format)?;
+        proto::openrtb::markup::native::check(layout, assets).map_err(|_| Reject::Format)?;
+    }
+    Ok(())
+}
+
 type Priced = (Offer, i64, Micros);
 
 /// One ad on one impression: rules, value, price, cost.
@@ -265,15 +336,8 @@ fn try_ad(
     (offers, numbers): (&mut Vec<Offer>, &mut Numbers),
 ) -> Result<Priced, Reject> {
     numbers.creative = Some(ad.creative.id);
-    // The cheaper check first: most ads that are refused do not fit the slot.
-    rules::check_slot(slot.imp, ad)?;
-    rules::check_request(auction.request, ad)?;
     let live = auction.snapshot.campaign_of(item);
-    rules::check_showing(auction.request, slot.imp, (ad, live))?;
-    if let CreativeFormat::Native(assets) = &ad.creative.format {
-        let layout = slot.native.as_ref().ok_or(Reject::Format)?;
-        proto::openrtb::markup::native::check(layout, assets).map_err(|_| Reject::Format)?;
-    }
+    check_ad(auction, slot, (ad, live))?;
     rules::offers(auction.market, slot.imp, (item, ad), offers)?;
     auction.counting().check(&ad.limits)?;
     check_bound(auction, item, offers, numbers)?;

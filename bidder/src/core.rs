@@ -370,7 +370,7 @@ impl BidderCore {
         let ad = item.ads.get(win.candidate.ad)?;
         let imp = auction.request.imps.get(win.imp)?;
         let reference = respond::reference(auction, win, (self.bid_ids.next_id(), ad));
-        let texts = respond::write(auction.config, &self.shared.keys, (&reference, ad), imp);
+        let texts = respond::write(auction, &self.shared.keys, (&reference, ad), imp);
         let network = auction.config.skadnetwork.as_ref();
         let drawn = (&mut self.work.rng, auction.now);
         let skadn = network.and_then(|own| own.answer(imp, &ad.creative, drawn));

@@ -1,6 +1,6 @@
 //! Ad pods: which ads fill a dynamic one, and which may not be in the same one. All pure.
 
-use domain::creative::CreativeFormat;
+use domain::creative::{CreativeFormat, Media, MediaSource};
 use proto::openrtb::{BidRequest, Imp, MediaSlot};
 
 use crate::snapshot::Ad;
@@ -229,13 +229,26 @@ impl Separation {
         self.creative && left.id == right.id
             || self.advertiser && one.adomain == other.adomain
             || self.category && left.categories.iter().any(shared)
-            || self.file && file_of(one).is_some_and(|own| file_of(other) == Some(own))
+            || self.file && share_a_file(one, other)
     }
 }
 
-fn file_of(ad: &Ad) -> Option<&str> {
+/// Whether both show the same media file; what another ad server will show is told apart by its address.
+fn share_a_file(one: &Ad, other: &Ad) -> bool {
+    let (Some(one), Some(other)) = (media_of(one), media_of(other)) else {
+        return false;
+    };
+    let same = match (&one.source, &other.source) {
+        (MediaSource::Wrapper(one), MediaSource::Wrapper(other)) => one.tag_url == other.tag_url,
+        _ => false,
+    };
+    let shown = |url: &str| other.files().iter().any(|file| file.url == url);
+    same || one.files().iter().any(|file| shown(&file.url))
+}
+
+fn media_of(ad: &Ad) -> Option<&Media> {
     match &ad.creative.format {
-        CreativeFormat::Video(media) | CreativeFormat::Audio(media) => Some(&media.url),
+        CreativeFormat::Video(media) | CreativeFormat::Audio(media) => Some(media),
         CreativeFormat::Banner { .. } | CreativeFormat::Native(_) => None,
     }
 }

@@ -1,16 +1,16 @@
 //! From winning candidates to the answer's bytes: markup, tracking addresses with sealed tokens, the bids.
 
 use domain::creative::CreativeFormat;
-use domain::targeting::Size;
-use domain::{BidId, Creative, IdScope};
+use domain::{BidId, IdScope};
 use proto::event::BidRef;
-use proto::openrtb::markup::vast::VastAd;
-use proto::openrtb::markup::{self, Tracking};
+use proto::openrtb::markup::Fill;
 use proto::openrtb::{Bid, DsaAnswer, Format, Imp, MarkupType, ResponseHead, SkadnAnswer};
 use proto::token::{Purpose, TokenKeys};
 
 use crate::auction::{Auction, Win};
-use crate::config::{BillingSignal, Config, ExchangeConfig};
+use crate::config::{BillingSignal, ExchangeConfig};
+use crate::fill::fill;
+use crate::fit;
 use crate::snapshot::Ad;
 
 /// One bid, ready to be written: every text that the answer borrows.
@@ -88,7 +88,7 @@ fn counted(auction: &Auction<'_>, win: &Win, per: IdScope) -> Vec<u8> {
 
 /// Writes markup and addresses of one bid.
 pub fn write(
-    config: &Config,
+    auction: &Auction<'_>,
     keys: &TokenKeys,
     (reference, ad): (&BidRef, &Ad),
     imp: &Imp<'_>,
@@ -100,26 +100,34 @@ pub fn write(
         ..reference.clone()
     };
     let click = keys.seal(&landing, Purpose::Click);
-    let base = &config.public_url;
-    let click = format!("{base}/click?t={click}");
-    let impression = format!("{base}/imp?t={event}");
-    let view = format!("{base}/view?t={event}");
-    let tracking = Tracking {
-        click: &click,
-        impression: &impression,
-        view: &view,
+    let fill = Fill {
+        click_token: &click,
+        event_token: &event,
+        ..fill(auction, (imp, ad), cachebuster(reference))
     };
+    let shape = fit::shape(imp, ad).expect("the candidate fitted this slot before it won");
+    let mut adm = String::new();
+    ad.markup
+        .write(&mut adm, shape, &fill)
+        .expect("the candidate was checked against this layout before it won");
+    let (config, base) = (auction.config, &auction.config.public_url);
     Written {
         id: reference.id().to_string(),
         crid: ad.creative.id.to_string(),
         cid: ad.features.campaign.to_string(),
-        adm: write_markup(ad, imp, &tracking),
+        adm,
         notices: config.exchanges.get(&reference.exchange).map_or_else(
             || notices(base, &notice, &ExchangeConfig::default()),
             |exchange| notices(base, &notice, exchange),
         ),
         skadn: None,
     }
+}
+
+/// Half of the bid's id, shuffled: no other bid has it, and it tells nothing.
+fn cachebuster(reference: &BidRef) -> u64 {
+    let half = reference.id().0.first_chunk().copied().unwrap_or_default();
+    domain::random::mix(u64::from_le_bytes(half)) >> 11 // scripts read 53 bits exactly
 }
 
 /// One address bills, the others only tell.
@@ -148,58 +156,6 @@ fn notices(base: &str, token: &str, exchange: &ExchangeConfig) -> Notices {
         nurl,
         lurl: exchange.notices.loss.then(loss),
     }
-}
-
-fn write_markup(ad: &Ad, imp: &Imp<'_>, tracking: &Tracking<'_>) -> String {
-    let mut out = String::new();
-    match &ad.creative.format {
-        CreativeFormat::Banner {
-            width,
-            height,
-            markup,
-        } => {
-            let size = Size {
-                width: *width,
-                height: *height,
-            };
-            markup::write_banner(&mut out, markup, size, tracking);
-        }
-        CreativeFormat::Video(media) => {
-            let protocols = imp.video.as_ref().map_or(&[][..], |slot| slot.protocols);
-            write_vast(&mut out, (&ad.creative, media), protocols, tracking);
-        }
-        CreativeFormat::Audio(media) => {
-            let protocols = imp.audio.as_ref().map_or(&[][..], |slot| slot.protocols);
-            write_vast(&mut out, (&ad.creative, media), protocols, tracking);
-        }
-        CreativeFormat::Native(assets) => {
-            let layout = imp.native.as_ref().and_then(|native| native.parsed().ok());
-            let layout = layout.expect("the candidate's native layout was read before it won");
-            markup::native_answer(&mut out, layout, assets, tracking)
-                .expect("the candidate was checked against this layout before it won");
-        }
-    }
-    out
-}
-
-fn write_vast(
-    out: &mut String,
-    (creative, media): (&Creative, &domain::creative::Media),
-    protocols: &[u32],
-    tracking: &Tracking<'_>,
-) {
-    let version = markup::vast_version(protocols);
-    let version = version.expect("the candidate's protocol was checked before it won");
-    let id = creative.id.to_string();
-    let ad = VastAd {
-        id: &id,
-        title: &creative.name,
-        media,
-        audio: matches!(creative.format, CreativeFormat::Audio(_)),
-        tracking: *tracking,
-        error: None,
-    };
-    markup::write_vast(out, version, &ad);
 }
 
 /// Writes the whole answer into `out`, in the form of the request. `bids` are the wins with their ads and texts, in
@@ -235,11 +191,7 @@ fn bid<'a>(
         CreativeFormat::Banner { width, height, .. } => {
             (MarkupType::Banner, (*width, *height), None)
         }
-        CreativeFormat::Video(media) => (
-            MarkupType::Video,
-            (media.width, media.height),
-            Some(media.duration_s),
-        ),
+        CreativeFormat::Video(media) => (MarkupType::Video, media.size(), Some(media.duration_s)),
         CreativeFormat::Audio(media) => (MarkupType::Audio, (0, 0), Some(media.duration_s)),
         CreativeFormat::Native(_) => (MarkupType::Native, (0, 0), None),
     };
@@ -259,7 +211,9 @@ fn bid<'a>(
         cid: &texts.cid,
         adomain: &ad.adomain,
         cat: &creative.categories,
-        attr: &creative.attributes,
+        cattax: Some(creative.taxonomy).filter(|_| !creative.categories.is_empty()),
+        attr: &ad.attributes,
+        iurl: creative.sample_url.as_deref(),
         burl: texts.notices.burl.as_deref(),
         nurl: texts.notices.nurl.as_deref(),
         lurl: texts.notices.lurl.as_deref(),

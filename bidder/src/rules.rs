@@ -2,10 +2,9 @@
 
 mod showing;
 
-use domain::creative::{BannerMarkup, CreativeFormat, Media};
-use domain::targeting::Size;
+use domain::creative::CreativeFormat;
 use domain::{Creative, Currency, FxTable, Reject};
-use proto::openrtb::{BannerSlot, BidRequest, Deal, Floor, Imp, MediaSlot, Text};
+use proto::openrtb::{BidRequest, Deal, Floor, Imp, MediaSlot, Text};
 
 use crate::config::Pays;
 use crate::price::{PriceRule, Terms, floor_in};
@@ -16,10 +15,6 @@ pub use showing::check_showing;
 /// OpenRTB's auction types that matter to the price.
 const FIRST_PRICE: u32 = 1;
 const FIXED_PRICE: u32 = 3;
-/// VAST delivery method "progressive", which our media files need.
-const PROGRESSIVE: u32 = 2;
-/// A linearity other than linear.
-const OVERLAY: u32 = 2;
 /// The category taxonomy whose codes nest (`IAB25-3` under `IAB25`).
 const CONTENT_TAXONOMY_1: u32 = 1;
 
@@ -117,130 +112,6 @@ fn language_allowed(allowed: &[Text<'_>], own: Option<&str>) -> bool {
         return true;
     };
     allowed.iter().any(|tag| primary(tag) == own)
-}
-
-/// Whether the ad's own kind of slot is offered and takes it.
-///
-/// # Errors
-/// The first rule that refuses.
-pub fn check_slot(imp: &Imp<'_>, ad: &Ad) -> Result<(), Reject> {
-    if imp.secure == Some(true) && !ad.secure {
-        return Err(Reject::Mime);
-    }
-    let creative = ad.creative.as_ref();
-    match &creative.format {
-        CreativeFormat::Banner {
-            width,
-            height,
-            markup,
-        } => {
-            let slot = imp.banner.as_ref().ok_or(Reject::Format)?;
-            let size = Size {
-                width: *width,
-                height: *height,
-            };
-            check_banner(slot, size, markup)?;
-            let blocked = slot.btype.contains(&ad.banner_type);
-            if blocked {
-                Err(Reject::BlockedAttribute)
-            } else {
-                unblocked(slot.battr, creative)
-            }
-        }
-        CreativeFormat::Video(media) => {
-            let slot = imp.video.as_ref().ok_or(Reject::Format)?;
-            check_media(slot, media)?;
-            unblocked(slot.battr, creative)
-        }
-        CreativeFormat::Audio(media) => {
-            let slot = imp.audio.as_ref().ok_or(Reject::Format)?;
-            check_media(slot, media)?;
-            unblocked(slot.battr, creative)
-        }
-        // Whether the layout's required parts are there is seen when its request is read, once per imp.
-        CreativeFormat::Native(_) => {
-            let slot = imp.native.as_ref().ok_or(Reject::Format)?;
-            unblocked(slot.battr, creative)
-        }
-    }
-}
-
-fn unblocked(blocked: &[u32], creative: &Creative) -> Result<(), Reject> {
-    if creative
-        .attributes
-        .iter()
-        .any(|attribute| blocked.contains(attribute))
-    {
-        return Err(Reject::BlockedAttribute);
-    }
-    Ok(())
-}
-
-fn check_banner(slot: &BannerSlot<'_>, size: Size, markup: &BannerMarkup) -> Result<(), Reject> {
-    if !slot.takes(size) {
-        return Err(Reject::Format);
-    }
-    let accepted = |mimes: &[&str]| {
-        let listed = |mime: &Text<'_>| mimes.iter().any(|own| own.eq_ignore_ascii_case(mime));
-        mimes.is_empty() || slot.mimes.is_empty() || slot.mimes.iter().any(listed)
-    };
-    let mimes: &[&str] = match markup {
-        BannerMarkup::Image { url } => picture_mimes(url),
-        BannerMarkup::Html { .. } => &[
-            "text/html",
-            "text/javascript",
-            "application/javascript",
-            "application/xhtml+xml",
-        ],
-    };
-    if accepted(mimes) {
-        Ok(())
-    } else {
-        Err(Reject::Mime)
-    }
-}
-
-/// The MIME types of a picture by its address; none when the address does not say.
-fn picture_mimes(url: &str) -> &'static [&'static str] {
-    let path = url.split(['?', '#']).next().unwrap_or_default();
-    let extension = path
-        .rsplit('.')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    match extension.as_str() {
-        "jpg" | "jpeg" => &["image/jpeg", "image/jpg"],
-        "png" => &["image/png"],
-        "gif" => &["image/gif"],
-        "webp" => &["image/webp"],
-        "svg" => &["image/svg+xml"],
-        _ => &[],
-    }
-}
-
-fn check_media(slot: &MediaSlot<'_>, media: &Media) -> Result<(), Reject> {
-    let listed = |mime: &Text<'_>| mime.eq_ignore_ascii_case(&media.mime);
-    if !slot.mimes.is_empty() && !slot.mimes.iter().any(listed) {
-        return Err(Reject::Mime);
-    }
-    let protocol = proto::openrtb::markup::vast_version(slot.protocols).is_some();
-    let delivery = slot.delivery.is_empty() || slot.delivery.contains(&PROGRESSIVE);
-    let slow = slot
-        .minbitrate_kbps
-        .is_some_and(|least| media.bitrate_kbps < least);
-    let fast = slot
-        .maxbitrate_kbps
-        .is_some_and(|most| media.bitrate_kbps > most);
-    if !protocol || !delivery || slow || fast {
-        return Err(Reject::Mime);
-    }
-    if slot.linearity == Some(OVERLAY) {
-        return Err(Reject::Format);
-    }
-    if !slot.takes_duration(media.duration_s) {
-        return Err(Reject::Duration);
-    }
-    Ok(())
 }
 
 /// The part of the request's auction that terms depend on.

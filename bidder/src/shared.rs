@@ -84,6 +84,18 @@ impl Shared {
         let source = Arc::clone(&self.profiles);
         PeopleReader::new(source, cache, config.profile_read_ms * 1000)
     }
+
+    /// Every exchange by position, with whether it takes approved creatives only.
+    pub(crate) fn approvals(&self) -> Vec<(&str, bool)> {
+        let required = |name: &String| {
+            let exchange = self.config.exchanges.get(name);
+            exchange.is_some_and(|exchange| exchange.approval_required)
+        };
+        let exchanges = self.exchanges.iter();
+        exchanges
+            .map(|name| (name.as_str(), required(name)))
+            .collect()
+    }
 }
 
 /// A handle to one bidder process: makes its cores and says whether it is ready. Cheap to clone.

@@ -5,13 +5,15 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use ctr_model::{CreativeFeatures, CreativeHalf, Model};
-use domain::campaign::Deals;
-use domain::creative::{BannerMarkup, CreativeFormat};
+use domain::campaign::{Deals, Rotation};
+use domain::creative::{ApprovalState, BannerMarkup, CreativeFormat, MediaSource};
 use domain::targeting::Size;
 use domain::{
     AdvertiserId, BidModel, Campaign, CampaignId, Capped, Catalogue, Cpm, Creative, CreativeId,
     Currency, LineItem, LineItemId, Status, Timestamp,
 };
+
+use proto::openrtb::markup::Markup;
 
 use crate::frequency::{self, Limit};
 use crate::identity::Scopes;
@@ -128,6 +130,14 @@ pub struct Ad {
     pub secure: bool,
     /// The OpenRTB banner ad type (`btype`): 1 text, 2 a picture or plain HTML, 3 with script, 4 with a frame.
     pub banner_type: u32,
+    /// What it shows, compiled; shared by the line items that show it.
+    pub markup: Arc<Markup>,
+    /// Its attributes with those that follow from its format.
+    pub attributes: Vec<u32>,
+    /// How often it is shown, against the others of the line item; 1 where rotation has no weights.
+    pub weight: u32,
+    /// Exchanges, by position, that take approved creatives only and have not approved this one.
+    pub barred: Vec<usize>,
 }
 
 /// A line item that cannot deliver.
@@ -148,8 +158,10 @@ pub struct Ingredients<'a> {
     pub model: Arc<Model>,
     /// The money of each campaign; campaigns that are new get an entry.
     pub money: &'a mut BTreeMap<CampaignId, Arc<CampaignMoney>>,
-    /// Whether our own addresses are `https`.
-    pub own_addresses_secure: bool,
+    /// Where browsers reach the pixel; no slash at the end.
+    pub public_url: &'a str,
+    /// Every exchange in its order, with whether it takes approved creatives only.
+    pub exchanges: &'a [(&'a str, bool)],
     /// Flights that have ended by now are left out.
     pub now: Timestamp,
 }
@@ -157,10 +169,14 @@ pub struct Ingredients<'a> {
 impl Snapshot {
     /// Compiles a catalogue. A line item with a missing campaign or creative is idle, never a failure.
     pub fn build(catalogue: &Catalogue, mut with: Ingredients<'_>) -> Self {
-        let creatives: BTreeMap<CreativeId, Arc<Creative>> = catalogue
+        let creatives: Compiled = catalogue
             .creatives
             .iter()
-            .map(|c| (c.id, Arc::new(c.clone())))
+            .filter(|creative| is_shown(creative))
+            .map(|creative| {
+                let markup = Markup::compile(creative, with.public_url);
+                (creative.id, (Arc::new(creative.clone()), Arc::new(markup)))
+            })
             .collect();
         let campaigns: BTreeMap<CampaignId, &Campaign> =
             catalogue.campaigns.iter().map(|c| (c.id, c)).collect();
@@ -168,7 +184,7 @@ impl Snapshot {
         let mut positions = BTreeMap::new();
         for line_item in &catalogue.line_items {
             let campaign = campaigns.get(&line_item.campaign).copied();
-            let ads = campaign.map(|c| ads_of(line_item, c, &creatives, with.own_addresses_secure));
+            let ads = campaign.map(|c| ads_of(line_item, c, &creatives, &with));
             let why = idle_because(line_item, campaign, ads.as_deref(), with.now);
             let (Some(campaign), Some(ads), None) = (campaign, ads, why) else {
                 let name = line_item.name.clone();
@@ -342,28 +358,35 @@ fn idle_because(
         .map(|(_, why)| why)
 }
 
+/// Active creatives with their markup.
+type Compiled = BTreeMap<CreativeId, (Arc<Creative>, Arc<Markup>)>;
+
+fn is_shown(creative: &Creative) -> bool {
+    creative.status == Status::Active && creative.click_url.len() <= CLICK_URL_BYTES_MAX
+}
+
 fn ads_of(
     line_item: &LineItem,
     campaign: &Campaign,
-    creatives: &BTreeMap<CreativeId, Arc<Creative>>,
-    own_addresses_secure: bool,
+    creatives: &Compiled,
+    with: &Ingredients<'_>,
 ) -> Vec<Ad> {
-    let active = line_item
-        .creatives
-        .iter()
-        .filter_map(|id| creatives.get(id));
-    active
-        .filter(|creative| creative.status == Status::Active)
-        .filter(|creative| creative.click_url.len() <= CLICK_URL_BYTES_MAX)
-        .map(|creative| Ad {
-            creative: Arc::clone(creative),
+    let listed = line_item.creatives.iter().enumerate();
+    listed
+        .filter_map(|(at, id)| Some((at, creatives.get(id)?)))
+        .map(|(at, (creative, markup))| Ad {
             features: features_of(creative, campaign.id, line_item.id),
             hashed: CreativeHalf::new(&features_of(creative, campaign.id, line_item.id)),
             limits: frequency::limits(Capped::Creative(creative.id), &creative.frequency_caps)
                 .collect(),
             adomain: creative.adomain.to_ascii_lowercase(),
-            secure: own_addresses_secure && is_secure(&creative.format),
+            secure: with.public_url.starts_with("https://") && is_secure(&creative.format),
             banner_type: banner_type(creative),
+            attributes: attributes(creative),
+            weight: weight(line_item, at),
+            barred: barred(creative, with.exchanges),
+            markup: Arc::clone(markup),
+            creative: Arc::clone(creative),
         })
         .collect()
 }
@@ -380,6 +403,35 @@ fn features_of(
         creative: creative.id,
         format: creative.format.label(),
     }
+}
+
+fn weight(line_item: &LineItem, at: usize) -> u32 {
+    match &line_item.rotation {
+        Rotation::Weighted(weights) => weights.get(at).copied().unwrap_or(1),
+        Rotation::Value | Rotation::Even | Rotation::Sequence => 1,
+    }
+}
+
+fn barred(creative: &Creative, exchanges: &[(&str, bool)]) -> Vec<usize> {
+    let state = |name: &str| creative.approvals.get(name).map(|approval| approval.state);
+    let exchanges = exchanges.iter().enumerate();
+    exchanges
+        .filter(|(_, (name, required))| *required && state(name) != Some(ApprovalState::Approved))
+        .map(|(position, _)| position)
+        .collect()
+}
+
+/// The OpenRTB attribute "has a skip button".
+const SKIPPABLE: u32 = 16;
+
+fn attributes(creative: &Creative) -> Vec<u32> {
+    let mut attributes = creative.attributes.clone();
+    if let CreativeFormat::Video(media) | CreativeFormat::Audio(media) = &creative.format
+        && media.skip_after_s.is_some()
+    {
+        attributes.push(SKIPPABLE);
+    }
+    attributes
 }
 
 fn shape(ads: &[Ad]) -> Shape {
@@ -404,10 +456,13 @@ fn is_secure(format: &CreativeFormat) -> bool {
             ..
         } => https(url),
         CreativeFormat::Banner {
-            markup: BannerMarkup::Html { html },
+            markup: BannerMarkup::Html { html } | BannerMarkup::Tag { html },
             ..
         } => !html.contains("http://"),
-        CreativeFormat::Video(media) | CreativeFormat::Audio(media) => https(&media.url),
+        CreativeFormat::Video(media) | CreativeFormat::Audio(media) => match &media.source {
+            MediaSource::Files(files) => files.iter().all(|file| https(&file.url)),
+            MediaSource::Wrapper(wrapper) => https(&wrapper.tag_url),
+        },
         CreativeFormat::Native(assets) => https(&assets.image.url) && https(&assets.icon.url),
     }
 }
@@ -417,7 +472,7 @@ const TEXT_ONLY: u32 = 12;
 
 fn banner_type(creative: &Creative) -> u32 {
     let CreativeFormat::Banner {
-        markup: BannerMarkup::Html { html },
+        markup: BannerMarkup::Html { html } | BannerMarkup::Tag { html },
         ..
     } = &creative.format
     else {

@@ -55,6 +55,13 @@ fn config() -> Config {
         },
     );
     exchange(
+        "approves",
+        ExchangeConfig {
+            approval_required: true,
+            ..ExchangeConfig::default()
+        },
+    );
+    exchange(
         "reasons",
         ExchangeConfig {
             no_bid: NoBidStyle::Reason,

@@ -10,7 +10,7 @@ mod users;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use proto::catalogue::{FieldError, StatusWord};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -188,6 +188,10 @@ pub(crate) fn routes() -> Router<App> {
                 .put(creatives::replace)
                 .patch(creatives::set_status),
         )
+        .route(
+            "/api/v1/creatives/{id}/approvals/{exchange}",
+            put(creatives::approve),
+        )
         .route("/api/v1/reports", get(reports::show))
 }
 
@@ -219,7 +223,7 @@ pub(crate) fn description() -> String {
         line_items::list, line_items::one, line_items::create, line_items::replace,
         line_items::set_status, line_items::refusals,
         creatives::list, creatives::one, creatives::create, creatives::replace,
-        creatives::set_status,
+        creatives::set_status, creatives::approve,
         reports::show,
     ),
     components(schemas(ErrorDoc)),

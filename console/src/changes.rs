@@ -1,9 +1,14 @@
 //! Every change to the catalogue: ownership and references are checked here, then it is stored.
 
+use std::collections::BTreeMap;
+
+use domain::creative::Approval;
 use domain::{
     Advertiser, AdvertiserId, Campaign, CampaignId, Creative, CreativeId, LineItem, LineItemId,
     Status,
 };
+
+use proto::catalogue::CreativeDoc;
 
 use crate::access::Seen;
 use crate::metrics::CHANGES;
@@ -97,11 +102,13 @@ impl<'a> Desk<'a> {
         Ok(line_item)
     }
 
-    /// Creates or replaces a creative. Its owner stays.
+    /// Creates or replaces a creative. Its owner stays, and so does what exchanges say of it; but what they have
+    /// approved is to be approved anew when it changes.
     pub(crate) fn put_creative(&self, mut creative: Creative) -> Result<Creative, Problem> {
         if creative.id.0 == 0 {
             self.owner(creative.advertiser)?;
             has_room(self.seen.creatives_of(creative.advertiser).count())?;
+            creative.approvals.clear();
         } else {
             let before = self.seen.creative(creative.id)?;
             same(
@@ -109,7 +116,27 @@ impl<'a> Desk<'a> {
                 "advertiser_id",
                 "cannot change",
             )?;
+            creative.approvals = approvals_after(before, &creative);
         }
+        self.store_creative(creative)
+    }
+
+    /// Notes what an exchange says of a creative; administrators only.
+    pub(crate) fn set_approval(
+        &self,
+        id: CreativeId,
+        exchange: &str,
+        approval: Approval,
+    ) -> Result<Creative, Problem> {
+        let mut creative = self.seen.creative(id)?.clone();
+        self.identity
+            .require_admin("Only administrators note what exchanges say.")?;
+        creative.approvals.insert(exchange.to_owned(), approval);
+        let checked = CreativeDoc::from(&creative).check();
+        self.store_creative(checked.map_err(Problem::Invalid)?)
+    }
+
+    fn store_creative(&self, mut creative: Creative) -> Result<Creative, Problem> {
         let stored = self.app.deps.campaigns.put_creative(&creative);
         creative.id = self.done("creative", stored)?;
         Ok(creative)
@@ -165,6 +192,23 @@ impl<'a> Desk<'a> {
         metrics::counter!(CHANGES, "object" => object).increment(1);
         Ok(id)
     }
+}
+
+/// An exchange approved what it saw: anything else of the creative is pending again.
+fn approvals_after(before: &Creative, after: &Creative) -> BTreeMap<String, Approval> {
+    let mut approvals = before.approvals.clone();
+    let unseen = Creative {
+        name: before.name.clone(),
+        status: before.status,
+        approvals: approvals.clone(),
+        ..after.clone()
+    };
+    if unseen != *before {
+        for approval in approvals.values_mut() {
+            *approval = Approval::default();
+        }
+    }
+    approvals
 }
 
 fn same(holds: bool, field: &str, rule: &str) -> Result<(), Problem> {

@@ -84,6 +84,7 @@ fn page_routes() -> Router<App> {
             "/creatives/{id}",
             get(creative::show).post(creative::replace),
         )
+        .route("/creatives/{id}/approvals", post(creative::approve))
         .route("/creatives/{id}/edit", get(creative::edit))
         .route("/creatives/{id}/status", post(creative::set_status))
 }

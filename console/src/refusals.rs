@@ -69,6 +69,7 @@ fn title(reject: Reject) -> &'static str {
         Reject::Separation => "Kept apart in its pod",
         Reject::Transparency => "Advertiser cannot be shown",
         Reject::Language => "Language not accepted",
+        Reject::Approval => "Creative not approved",
         Reject::Deal => "Deal not bought",
         Reject::FrequencyCap => "Frequency cap reached",
         Reject::UnknownUser => "User not known",
@@ -117,6 +118,9 @@ fn advice(reject: Reject) -> &'static str {
         }
         Reject::Language => {
             "Add a creative in the slot's language, or leave the language empty when there is no text."
+        }
+        Reject::Approval => {
+            "Submit the creative to the exchange; an administrator notes its decision on the creative's page."
         }
         Reject::Deal => "Let the line item buy any deal, or add the deal's id to it.",
         Reject::FrequencyCap => {

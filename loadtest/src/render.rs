@@ -163,8 +163,7 @@ fn attributes(text: &str) -> Vec<(String, &str)> {
 fn vast(markup: &str) -> Rendered {
     Rendered {
         impressions: elements(markup, "Impression"),
-        // A player tells of every quartile; whoever counts views counts the first.
-        views: [elements(markup, "Viewable"), elements(markup, "Tracking")].concat(),
+        views: elements(markup, "Viewable"),
         clicks: elements(markup, "ClickThrough"),
         click_trackers: elements(markup, "ClickTracking"),
     }
@@ -282,7 +281,7 @@ mod tests {
     fn vast_and_native_give_their_trackers() {
         let vast = render(
             "<VAST version=\"4.0\"><Ad><InLine><Impression id=\"1\"><![CDATA[ https://p.example/imp?t=a&b ]]></Impression>\
-             <ImpressionX>no</ImpressionX><TrackingEvents><Tracking event=\"complete\">https://p.example/view</Tracking></TrackingEvents><VideoClicks><ClickThrough>https://p.example/click?t=a&amp;b</ClickThrough></VideoClicks></InLine></Ad></VAST>",
+             <ImpressionX>no</ImpressionX><ViewableImpression><Viewable>https://p.example/view</Viewable></ViewableImpression><TrackingEvents><Tracking event=\"complete\">https://p.example/video</Tracking></TrackingEvents><VideoClicks><ClickThrough>https://p.example/click?t=a&amp;b</ClickThrough></VideoClicks></InLine></Ad></VAST>",
         );
         assert_eq!(vast.impressions, ["https://p.example/imp?t=a&b"]);
         assert_eq!(vast.clicks, ["https://p.example/click?t=a&b"]);

@@ -5,7 +5,8 @@ use domain::{EventId, Micros, Timestamp};
 use event_log::{Record, Topic};
 use prost::Message;
 use proto::event::{
-    self, BidRef, Billing, Click, Conversion, Event, Impression, Kind, Loss, View, Win,
+    self, BidRef, Billing, Click, Conversion, Event, Impression, Kind, Loss, Playback,
+    PlaybackStep, View, Win,
 };
 use proto::token::{Purpose, TokenKeys};
 
@@ -18,6 +19,8 @@ use crate::verify::{self, HitKind, Reject};
 /// Highest value of one conversion, in units of the advertiser's currency: a browser can claim anything, and
 /// sums over millions of conversions must stay far from the end of 64 bits.
 pub const CONVERSION_UNITS_MAX: i64 = 1_000_000;
+/// Highest error code of VAST.
+const VAST_ERROR_MAX: u32 = 999;
 /// Highest price to win that is believed, in units per mille.
 const MIN_TO_WIN_UNITS_MAX: i64 = 1_000_000;
 
@@ -168,7 +171,7 @@ impl PixelCore {
             Ok(reference) => reference,
             Err(reject) => return (plain_answer(kind), Verdict::Rejected(reject)),
         };
-        let (answer, reference) = match self.answer(kind, reference) {
+        let (answer, reference) = match self.answer(kind, hit.query, reference) {
             Ok(answer) => answer,
             Err(reject) => return (Answer::NoContent, Verdict::Rejected(reject)),
         };
@@ -180,10 +183,19 @@ impl PixelCore {
     }
 
     /// The answer to a believed hit, and its reference as events carry it: without the landing page.
-    fn answer(&self, kind: HitKind, mut reference: BidRef) -> Result<(Answer, BidRef), Reject> {
+    fn answer(
+        &self,
+        kind: HitKind,
+        query: &str,
+        mut reference: BidRef,
+    ) -> Result<(Answer, BidRef), Reject> {
         let page = std::mem::take(&mut reference.landing);
         if kind != HitKind::Click {
             return Ok((plain_answer(kind), reference));
+        }
+        // The player of another ad server's VAST follows that ad's own link: here it only tells.
+        if parameter(query, "r").as_deref() == Some("0") {
+            return Ok((Answer::Gif, reference));
         }
         // The same reference under the same purpose as the bid's own event token, so also the same bytes:
         // the token's nonce, made of the bid id, never meets another plaintext.
@@ -229,7 +241,9 @@ impl PixelCore {
 /// The answer that shows nothing: what an honest hit gets, and for clicks no redirect.
 fn plain_answer(kind: HitKind) -> Answer {
     match kind {
-        HitKind::Impression | HitKind::View | HitKind::Conversion => Answer::Gif,
+        HitKind::Impression | HitKind::View | HitKind::Conversion | HitKind::Playback => {
+            Answer::Gif
+        }
         HitKind::Win | HitKind::Loss | HitKind::Billing | HitKind::Click => Answer::NoContent,
     }
 }
@@ -242,13 +256,25 @@ fn uncounted(kind: HitKind, hit: Hit<'_>, reference: &BidRef) -> Option<Reject> 
         Some(Reject::Test)
     } else if hit.looks_ahead && !kind.is_notice() {
         Some(Reject::Prefetch)
+    } else if kind == HitKind::Playback && step(hit.query).is_none() {
+        Some(Reject::Step)
     } else {
         None
     }
 }
 
-/// Conversions of one bid are told apart by name and order; the length keeps `ab` + `c` from `a` + `bc`.
+/// How far a video or audio ad says that it was played.
+fn step(query: &str) -> Option<PlaybackStep> {
+    PlaybackStep::from_word(&parameter(query, "e")?)
+}
+
+/// Conversions of one bid are told apart by name and order; the length keeps `ab` + `c` from `a` + `bc`. Playback is
+/// by its step.
 fn discriminator(kind: HitKind, query: &str) -> Vec<u8> {
+    if kind == HitKind::Playback {
+        let step = step(query).unwrap_or_default() as u8;
+        return vec![step];
+    }
     if kind != HitKind::Conversion {
         return Vec::new();
     }
@@ -313,6 +339,13 @@ fn happening(
         HitKind::Impression => Kind::Impression(Impression { r#ref }),
         HitKind::View => Kind::View(View { r#ref }),
         HitKind::Click => Kind::Click(Click { r#ref }),
+        HitKind::Playback => Kind::Playback(Playback {
+            r#ref,
+            step: step(query).unwrap_or_default().into(),
+            error: Some(number(query, "c"))
+                .filter(|code| *code <= VAST_ERROR_MAX)
+                .unwrap_or(0),
+        }),
         HitKind::Conversion => Kind::Conversion(Conversion {
             r#ref,
             name: field(query, "name"),

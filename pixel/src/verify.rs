@@ -25,6 +25,8 @@ pub enum HitKind {
     Click,
     /// The user did what the advertiser wants.
     Conversion,
+    /// A video or audio ad was played so far, or failed.
+    Playback,
 }
 
 impl HitKind {
@@ -37,6 +39,7 @@ impl HitKind {
         Self::View,
         Self::Click,
         Self::Conversion,
+        Self::Playback,
     ];
 
     /// Where it is sent to.
@@ -49,6 +52,7 @@ impl HitKind {
             Self::View => "/view",
             Self::Click => "/click",
             Self::Conversion => "/conv",
+            Self::Playback => "/video",
         }
     }
 
@@ -67,6 +71,7 @@ impl HitKind {
             Self::View => "view",
             Self::Click => "click",
             Self::Conversion => "conversion",
+            Self::Playback => "playback",
         }
     }
 
@@ -74,7 +79,7 @@ impl HitKind {
     pub fn purpose(self) -> Purpose {
         match self {
             Self::Win | Self::Loss | Self::Billing => Purpose::Notice,
-            Self::Impression | Self::View => Purpose::Event,
+            Self::Impression | Self::View | Self::Playback => Purpose::Event,
             Self::Conversion => Purpose::Conversion,
             Self::Click => Purpose::Click,
         }
@@ -95,6 +100,7 @@ impl HitKind {
             Self::View => IdKind::View,
             Self::Click => IdKind::Click,
             Self::Conversion => IdKind::Conversion,
+            Self::Playback => IdKind::Playback,
         }
     }
 
@@ -129,6 +135,8 @@ pub enum Reject {
     Test,
     /// `HEAD` asks what would be answered and does nothing.
     Head,
+    /// A step of playback that VAST does not know.
+    Step,
     /// The browser only looks ahead: nobody has seen or clicked anything.
     Prefetch,
 }
@@ -145,6 +153,7 @@ impl Reject {
         Self::Landing,
         Self::Test,
         Self::Head,
+        Self::Step,
         Self::Prefetch,
     ];
 
@@ -160,6 +169,7 @@ impl Reject {
             Self::Landing => "landing",
             Self::Test => "test",
             Self::Head => "head",
+            Self::Step => "step",
             Self::Prefetch => "prefetch",
         }
     }

@@ -127,6 +127,9 @@ fn show_kind(kind: &Kind) -> Value {
         Kind::Impression(_) => json!({"kind": "impression"}),
         Kind::View(_) => json!({"kind": "view"}),
         Kind::Click(_) => json!({"kind": "click"}),
+        Kind::Playback(playback) => json!({
+            "kind": "playback", "step": playback.step, "error": playback.error,
+        }),
         Kind::Conversion(conversion) => json!({
             "kind": "conversion", "name": conversion.name, "order": conversion.order,
             "value_micros": conversion.value_micros, "name_bytes": conversion.name.len(),

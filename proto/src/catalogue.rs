@@ -20,16 +20,21 @@ use serde::{Deserialize, Serialize};
 
 pub use app_store::AppStoreDoc;
 pub use campaign::{AdvertiserDoc, CampaignDoc};
-pub use creative::{BannerDoc, CreativeDoc, FormatDoc, MediaDoc, NativeDoc, PictureDoc};
+pub use creative::{
+    ApprovalDoc, BannerDoc, CreativeDoc, FormatDoc, MediaDoc, MediaFileDoc, NativeDoc, PictureDoc,
+    WrapperDoc,
+};
 pub use frequency::FrequencyCapDoc;
-pub use line_item::{BidDoc, DealsDoc, LineItemDoc};
+pub use line_item::{BidDoc, DealsDoc, LineItemDoc, RotationDoc};
 pub use rules::{
     ADDRESS_BYTES_MAX, AMOUNT_MICROS_MAX, CREATIVES_MAX, DEALS_MAX, FLIGHT_END_MS_MAX,
     FREQUENCY_CAPS_MAX, NAME_CHARS_MAX, is_address, is_domain, parse_size,
 };
 pub use targeting::{GroupDoc, IsDoc, ModifierDoc, RuleDoc, TargetingDoc, ValueDoc};
 pub use warnings::warnings;
-pub use words::{BidWord, DealsWord, GoalWord, PlanWord, ScopeWord, StatusWord};
+pub use words::{
+    ApprovalWord, BidWord, DealsWord, GoalWord, PlanWord, RotationWord, ScopeWord, StatusWord,
+};
 
 /// One rule that a document breaks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

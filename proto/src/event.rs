@@ -18,8 +18,8 @@ mod wire {
 }
 
 pub use wire::{
-    Bid, BidRef, Billing, Click, Conversion, Delivery, Event, Impression, Loss, Privacy,
-    ReasonCount, View, Win, event::Kind,
+    Bid, BidRef, Billing, Click, Conversion, Delivery, Event, Impression, Loss, Playback,
+    PlaybackStep, Privacy, ReasonCount, View, Win, event::Kind,
 };
 
 /// The version of the event schema that this build writes.
@@ -84,6 +84,7 @@ impl Event {
             Kind::View(view) => view.r#ref.as_ref(),
             Kind::Click(click) => click.r#ref.as_ref(),
             Kind::Conversion(conversion) => conversion.r#ref.as_ref(),
+            Kind::Playback(playback) => playback.r#ref.as_ref(),
             Kind::Delivery(_) => None,
         }
     }
@@ -108,6 +109,8 @@ pub enum IdKind {
     Click,
     /// A conversion; told apart by name and order.
     Conversion,
+    /// A step of playback; told apart by its number.
+    Playback,
 }
 
 /// The id of a happening of a bid: every repeat of it gets the same one.
@@ -129,6 +132,22 @@ pub fn event_id(bid: BidId, kind: IdKind, discriminator: &[u8]) -> EventId {
     bytes[..8].copy_from_slice(&high.to_be_bytes());
     bytes[8..].copy_from_slice(&low.to_be_bytes());
     EventId(bytes)
+}
+
+impl PlaybackStep {
+    /// The step of a VAST event's name.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "start" => Self::Start,
+            "firstQuartile" => Self::FirstQuartile,
+            "midpoint" => Self::Midpoint,
+            "thirdQuartile" => Self::ThirdQuartile,
+            "complete" => Self::Complete,
+            "skip" => Self::Skip,
+            "error" => Self::Error,
+            _ => return None,
+        })
+    }
 }
 
 impl BidRef {

@@ -211,6 +211,11 @@ fn line_item(
         language: None,
         app_store: None,
         frequency_caps: Vec::new(),
+        taxonomy: 1,
+        apis: Vec::new(),
+        sample_url: None,
+        trackers: Default::default(),
+        approvals: Default::default(),
     };
     let creative = store.put_creative(&creative).expect("it is complete");
     let level = max_bid_micros * (5 + below(rng, 5)) / 10;
@@ -239,6 +244,7 @@ fn line_item(
         },
         deals: Deals::OpenOnly,
         creatives: vec![creative],
+        rotation: Default::default(),
     };
     store.put_line_item(&line_item).expect("it is complete");
 }

@@ -188,6 +188,7 @@ pub(crate) struct Exchange {
     /// Empty: the last seller may have any name.
     pub domain: String,
     pub schain_publisher: bool,
+    pub creative_approval: CreativeApproval,
     pub hold_web_s: u32,
     pub hold_app_s: u32,
     pub hold_native_s: u32,
@@ -223,6 +224,13 @@ pub(crate) enum Chain {
     Check,
     Require,
     RequireComplete,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CreativeApproval {
+    None,
+    Required,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -382,6 +390,7 @@ impl Default for Exchange {
             schain: Chain::Check,
             domain: String::new(),
             schain_publisher: false,
+            creative_approval: CreativeApproval::None,
             hold_web_s: 60,
             hold_app_s: 300,
             hold_native_s: 600,

@@ -115,8 +115,12 @@ impl Learner {
             Kind::Impression(_) => self.joiner.impression(bid, at),
             Kind::Click(_) => self.joiner.click(bid, at),
             Kind::Conversion(_) => self.joiner.conversion(bid, at),
-            Kind::Win(_) | Kind::Loss(_) | Kind::Billing(_) | Kind::View(_) | Kind::Delivery(_) => {
-            }
+            Kind::Win(_)
+            | Kind::Loss(_)
+            | Kind::Billing(_)
+            | Kind::View(_)
+            | Kind::Playback(_)
+            | Kind::Delivery(_) => {}
         }
     }
 

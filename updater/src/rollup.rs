@@ -61,8 +61,8 @@ fn counters<'a>(kind: &'a Kind, charge: Option<(&Charge, bool)>) -> Option<(&'a 
             counters.conversions = 1;
             conversion.r#ref.as_ref()
         }
-        // Bids are counted by their Delivery event; losses change no report.
-        Kind::Bid(_) | Kind::Loss(_) | Kind::Delivery(_) => None,
+        // Bids are counted by their Delivery event; losses and playback change no report.
+        Kind::Bid(_) | Kind::Loss(_) | Kind::Playback(_) | Kind::Delivery(_) => None,
     };
     Some((reference?, counters))
 }

@@ -284,7 +284,11 @@ fn book(
                 change.profile(user)?.count_click(event.at());
             }
         }
-        Kind::Bid(_) | Kind::View(_) | Kind::Conversion(_) | Kind::Delivery(_) => {}
+        Kind::Bid(_)
+        | Kind::View(_)
+        | Kind::Playback(_)
+        | Kind::Conversion(_)
+        | Kind::Delivery(_) => {}
     }
     Ok(late)
 }

@@ -63,6 +63,6 @@ fn count(counters: &mut Counters, kind: &Kind, reference: &BidRef) {
         Kind::View(_) => counters.views += 1,
         Kind::Click(_) => counters.clicks += 1,
         Kind::Conversion(_) => counters.conversions += 1,
-        Kind::Bid(_) | Kind::Loss(_) | Kind::Delivery(_) => {}
+        Kind::Bid(_) | Kind::Loss(_) | Kind::Playback(_) | Kind::Delivery(_) => {}
     }
 }

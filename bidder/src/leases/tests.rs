@@ -42,6 +42,7 @@ fn snapshot(count: u64, budget: Micros) -> Snapshot {
         frequency_caps: Vec::new(),
         deals: Default::default(),
         creatives: vec![CreativeId(1)],
+        rotation: Default::default(),
     });
     let creative = Creative {
         id: CreativeId(1),
@@ -62,6 +63,11 @@ fn snapshot(count: u64, budget: Micros) -> Snapshot {
         frequency_caps: Vec::new(),
         language: None,
         app_store: None,
+        taxonomy: 1,
+        apis: Vec::new(),
+        sample_url: None,
+        trackers: Default::default(),
+        approvals: Default::default(),
     };
     let catalogue = Catalogue {
         revision: 1,
@@ -75,7 +81,8 @@ fn snapshot(count: u64, budget: Micros) -> Snapshot {
         Ingredients {
             model: Arc::new(ctr_model::Model::untrained()),
             money: &mut BTreeMap::new(),
-            own_addresses_secure: true,
+            public_url: "https://pixel.example",
+            exchanges: &[],
             now: Timestamp(0),
         },
     )

@@ -7,11 +7,13 @@
     reason = "every test file uses its own part of this"
 )]
 
+mod creatives;
+
 use std::sync::Arc;
 
 use bidder::{Background, Bidder, BidderCore, Call, Config, Seams};
 use domain::campaign::Deals;
-use domain::creative::{AppStore, BannerMarkup, Media, NativeAssets, Picture};
+use domain::creative::{AppStore, BannerMarkup, Media, MediaFile, NativeAssets, Picture};
 use domain::targeting::Dimension;
 use domain::time::ManualClock;
 use domain::{
@@ -178,6 +180,11 @@ fn plain() -> Plainly {
             language: None,
             frequency_caps: Vec::new(),
             app_store: None,
+            taxonomy: 1,
+            apis: Vec::new(),
+            sample_url: None,
+            trackers: Default::default(),
+            approvals: Default::default(),
         },
     }
 }
@@ -192,14 +199,16 @@ fn image(url: &str) -> CreativeFormat {
 }
 
 fn media(mime: &str, url: &str, width: u32, height: u32) -> Media {
-    Media {
-        url: url.into(),
-        mime: mime.into(),
-        duration_s: 15,
-        width,
-        height,
-        bitrate_kbps: 800,
-    }
+    Media::of_file(
+        15,
+        MediaFile {
+            url: url.into(),
+            mime: mime.into(),
+            width,
+            height,
+            bitrate_kbps: 800,
+        },
+    )
 }
 
 /// A video of another length.
@@ -221,29 +230,21 @@ fn picture(url: &str, width: u32, height: u32) -> Picture {
 /// The standard catalogue: each name is one campaign with one line item and one creative.
 fn standard(name: &str) -> Plainly {
     let mut it = plain();
+    if creatives::change(name, &mut it.creative) {
+        return it;
+    }
     match name {
         "banner" => {}
         "banner-cpc" => it.bid = BidModel::Cpc(Micros(200_000)),
         "banner-cpa" => it.bid = BidModel::Cpa(Micros::from_units(6)),
         "banner-rich" => it.bid = BidModel::Cpm(cpm(4.0)),
         "script" => {
-            let html = "<script src=\"https://cdn.shop.example/a.js\"></script>".to_owned();
-            let markup = BannerMarkup::Html { html };
-            it.creative.format = CreativeFormat::Banner {
-                width: 300,
-                height: 250,
-                markup,
-            };
+            it.creative.format =
+                creatives::html("<script src=\"https://cdn.shop.example/a.js\"></script>");
             it.creative.attributes = vec![6, 7];
         }
         "insecure" => {
-            let html = "<img src=\"http://cdn.shop.example/ad.png\">".to_owned();
-            let markup = BannerMarkup::Html { html };
-            it.creative.format = CreativeFormat::Banner {
-                width: 300,
-                height: 250,
-                markup,
-            };
+            it.creative.format = creatives::html("<img src=\"http://cdn.shop.example/ad.png\">");
         }
         "video" => {
             let file = media("video/mp4", "https://cdn.shop.example/ad.mp4", 640, 360);
@@ -292,6 +293,7 @@ fn standard_more(name: &str) -> Plainly {
     match name {
         "expanding" => {
             it = plain();
+            it.creative.format = creatives::html("<b>Shoes</b>");
             it.creative.attributes = vec![4];
         }
         "app" => {
@@ -390,6 +392,7 @@ fn put(store: &MemoryCampaigns, name: &str) -> (String, LineItemId, CreativeId) 
         frequency_caps: it.caps,
         deals: it.deals,
         creatives: vec![creative],
+        rotation: Default::default(),
     };
     let line_item = store.put_line_item(&line_item).unwrap();
     (name.to_owned(), line_item, creative)

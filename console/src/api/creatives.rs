@@ -1,10 +1,11 @@
 //! Creatives over the API.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use domain::CreativeId;
-use proto::catalogue::CreativeDoc;
+use domain::creative::Approval;
+use proto::catalogue::{ApprovalDoc, CreativeDoc};
 
 use super::{Answer, Created, ErrorDoc, ListDoc, StatusDoc, no_id, path_id};
 use crate::changes::Desk;
@@ -142,6 +143,47 @@ pub(super) async fn set_status(
     app.blocking(move |app| {
         let desk = Desk::open(app, &identity)?;
         let changed = desk.set_creative_status(CreativeId(id), change.status.into())?;
+        Ok(CreativeDoc::from(&changed))
+    })
+    .await
+    .map(Json)
+}
+
+/// Notes what an exchange says of a creative. Administrators only.
+///
+/// Approvals in the documents of other calls are ignored: they stay as they are, and turn pending when what exchanges
+/// see of the creative changes.
+#[utoipa::path(
+    put,
+    path = "/api/v1/creatives/{id}/approvals/{exchange}",
+    tag = "creatives",
+    params(
+        ("id" = u64, Path, description = "The creative's id"),
+        ("exchange" = String, Path, description = "The exchange's name in the configuration"),
+    ),
+    request_body = ApprovalDoc,
+    responses(
+        (status = 200, body = CreativeDoc),
+        (status = 400, body = ErrorDoc, description = "Not the JSON that is expected"),
+        (status = 401, body = ErrorDoc, description = "Not signed in"),
+        (status = 403, body = ErrorDoc, description = "Not an administrator"),
+        (status = 404, body = ErrorDoc, description = "Unknown"),
+        (status = 422, body = ErrorDoc, description = "Fields break rules"),
+    )
+)]
+pub(super) async fn approve(
+    identity: Identity,
+    Path((id, exchange)): Path<(u64, String)>,
+    State(app): State<App>,
+    JsonBody(document): JsonBody<ApprovalDoc>,
+) -> Answer<CreativeDoc> {
+    let approval = Approval {
+        state: document.state.into(),
+        reason: document.reason,
+    };
+    app.blocking(move |app| {
+        let desk = Desk::open(app, &identity)?;
+        let changed = desk.set_approval(CreativeId(id), &exchange, approval)?;
         Ok(CreativeDoc::from(&changed))
     })
     .await

@@ -1,13 +1,17 @@
 //! The line item form.
 
+use std::collections::BTreeMap;
+
 use domain::{Creative, LineItem};
 use maud::{Markup, html};
-use proto::catalogue::{BidDoc, BidWord, DealsDoc, DealsWord, LineItemDoc, StatusWord};
+use proto::catalogue::{
+    BidDoc, BidWord, DealsDoc, DealsWord, LineItemDoc, RotationDoc, RotationWord, StatusWord,
+};
 
 use super::campaign::STATUSES;
 use super::{FormView, Reader, checked, frequency, targeting};
 use crate::extract::Values;
-use crate::problem::Problem;
+use crate::problem::{Problem, field_error};
 use crate::text::decimal;
 
 const BIDS: &[(&str, &str)] = &[
@@ -20,6 +24,14 @@ const DEALS: &[(&str, &str)] = &[
     ("open_and_any_deal", "The open auction and any deal"),
     ("only", "Only the deals below"),
 ];
+/// Rotations with their names.
+const ROTATIONS: &[(&str, &str)] = &[
+    ("value", "the one of the best predicted value"),
+    ("even", "each as often as the others"),
+    ("weighted", "each by its weight"),
+    ("sequence", "one after the other to each user"),
+];
+
 /// The inputs. `creatives` are those of the campaign's advertiser.
 pub(crate) fn draw(form: &FormView<'_>, creatives: &[Creative]) -> Markup {
     let creatives: Vec<_> = creatives
@@ -46,6 +58,8 @@ pub(crate) fn draw(form: &FormView<'_>, creatives: &[Creative]) -> Markup {
             p.notice { "This advertiser has no creatives yet. Save the line item and add them later, or create one first." }
         } @else {
             (form.boxes("creative_ids", "Creatives", &creatives))
+            (form.choice("rotation.type", "Where several fit, show", ROTATIONS))
+            (form.area("rotation.weights", "Weights", "Only for weights: a creative's id and its weight, such as 12 3, one on each line."))
         }
         (targeting::draw(form))
         (frequency::draw(form, "this line item"))
@@ -75,6 +89,12 @@ pub(crate) fn values(line_item: &LineItem) -> Values {
     values.set("bid.type", document.bid.kind.word());
     values.set("bid.amount_micros", decimal(document.bid.amount_micros));
     values.set("max_bid_cpm_micros", decimal(document.max_bid_cpm_micros));
+    values.set("rotation.type", document.rotation.kind.word());
+    let weights = document.creative_ids.iter().zip(&document.rotation.weights);
+    let weights: Vec<_> = weights
+        .map(|(id, weight)| format!("{id} {weight}"))
+        .collect();
+    values.set("rotation.weights", weights.join("\n"));
     for id in document.creative_ids {
         values.set("creative_ids", id.to_string());
     }
@@ -88,6 +108,7 @@ pub(crate) fn values(line_item: &LineItem) -> Values {
 /// Reads the form.
 pub(crate) fn parse(values: &Values, id: u64, campaign: u64) -> Result<LineItem, Problem> {
     let mut reader = Reader::new(values);
+    let creative_ids = reader.words("creative_ids", |id| id.parse().ok());
     let document = LineItemDoc {
         id,
         campaign_id: campaign,
@@ -104,8 +125,44 @@ pub(crate) fn parse(values: &Values, id: u64, campaign: u64) -> Result<LineItem,
             kind: reader.word("deals.type", DealsWord::from_word, DealsWord::OpenOnly),
             ids: reader.list("deals.ids"),
         },
-        creative_ids: reader.words("creative_ids", |id| id.parse().ok()),
+        rotation: parse_rotation(&mut reader, &creative_ids),
+        creative_ids,
         warnings: Vec::new(),
     };
     checked(reader.errors, document.check())
+}
+
+/// Weights come by the creatives' ids, so that the order of the boxes does not matter.
+fn parse_rotation(reader: &mut Reader<'_>, creatives: &[u64]) -> RotationDoc {
+    let kind = match reader.optional("rotation.type") {
+        Some(_) => {
+            let or = RotationWord::default();
+            reader.word("rotation.type", RotationWord::from_word, or)
+        }
+        None => RotationWord::default(),
+    };
+    if kind != RotationWord::Weighted {
+        return RotationDoc {
+            kind,
+            weights: Vec::new(),
+        };
+    }
+    let entries: Option<BTreeMap<u64, u32>> = reader
+        .list("rotation.weights")
+        .iter()
+        .map(|line| {
+            let (id, weight) = line.split_once(' ')?;
+            Some((id.parse().ok()?, weight.trim().parse().ok()?))
+        })
+        .collect();
+    let entries = entries.unwrap_or_else(|| {
+        let rule = "must be a creative's id and its weight on each line, such as 12 3";
+        reader.errors.push(field_error("rotation.weights", rule));
+        BTreeMap::new()
+    });
+    let weights = creatives.iter().filter_map(|id| entries.get(id).copied());
+    RotationDoc {
+        kind,
+        weights: weights.collect(),
+    }
 }

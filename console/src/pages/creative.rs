@@ -3,10 +3,10 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use domain::creative::{BannerMarkup, Media, NativeAssets};
+use domain::creative::{Approval, BannerMarkup, Media, MediaFile, MediaSource, NativeAssets};
 use domain::{Advertiser, AdvertiserId, Creative, CreativeFormat, CreativeId};
 use maud::{Markup, html};
-use proto::catalogue::{FieldError, StatusWord};
+use proto::catalogue::{ApprovalWord, FieldError, StatusWord};
 
 use super::campaign::switch;
 use super::{after_form, layout};
@@ -50,6 +50,7 @@ pub(crate) async fn show(
         }
         div.card { h2 { "Preview" } (preview(&creative)) }
         div.card { h2 { "Declares" } (declared(&creative)) }
+        div.card { h2 { "Approval" } (approvals(&creative, &identity)) }
     };
     let crumb = (format!("/advertisers/{}", advertiser.id), advertiser.name);
     let page = layout::page(&identity, &creative.name, &[crumb], &body);
@@ -67,23 +68,36 @@ fn preview(creative: &Creative) -> Markup {
             BannerMarkup::Image { url } => {
                 html! { img src=(url) width=(width) height=(height) alt=(creative.name); }
             }
-            BannerMarkup::Html { html: fragment } => html! {
+            BannerMarkup::Html { html: fragment } | BannerMarkup::Tag { html: fragment } => html! {
                 iframe.preview sandbox="" srcdoc={ (NO_MARGIN) (fragment) } width=(width) height=(height) title="Preview" referrerpolicy="no-referrer" {}
                 p.hint { "Scripts do not run in the preview." }
             },
         },
-        CreativeFormat::Video(media) => {
-            html! { video controls preload="none" src=(media.url) {} (file(media)) }
-        }
-        CreativeFormat::Audio(media) => {
-            html! { audio controls preload="none" src=(media.url) {} (file(media)) }
-        }
+        CreativeFormat::Video(ad) => media(ad, true),
+        CreativeFormat::Audio(ad) => media(ad, false),
         CreativeFormat::Native(assets) => native(assets),
     }
 }
 
-fn file(media: &Media) -> Markup {
-    html! { p.hint { (media.mime) " · " (media.duration_s) " s · " (media.bitrate_kbps) " kbit/s" } }
+fn media(ad: &Media, video: bool) -> Markup {
+    html! {
+        @match (&ad.source, ad.files().first()) {
+            (MediaSource::Wrapper(wrapper), _) => p.cut { (wrapper.tag_url) },
+            (_, Some(file)) if video => video controls preload="none" src=(file.url) {},
+            (_, Some(file)) => audio controls preload="none" src=(file.url) {},
+            (_, None) => {},
+        }
+        p.hint { (ad.duration_s) " s" @if let Some(after) = ad.skip_after_s { " · can be skipped after " (after) " s" } }
+        @for one in ad.files() { (file(one)) }
+    }
+}
+
+fn file(file: &MediaFile) -> Markup {
+    html! {
+        p.hint {
+            (file.mime) " · " @if file.width > 0 { (file.width) "×" (file.height) " · " } (file.bitrate_kbps) " kbit/s"
+        }
+    }
 }
 
 fn native(assets: &NativeAssets) -> Markup {
@@ -112,6 +126,60 @@ fn declared(creative: &Creative) -> Markup {
             div { dt { "Language" } dd { (or_dash(creative.language.as_deref().unwrap_or_default())) } }
         }
     }
+}
+
+/// What exchanges say of it; administrators can note more.
+fn approvals(creative: &Creative, identity: &Identity) -> Markup {
+    let values = Values::default();
+    let form = FormView {
+        values: &values,
+        errors: &[],
+    };
+    html! {
+        @if creative.approvals.is_empty() { p.hint { "No exchange has said anything yet. Only some of them ask to see creatives first." } }
+        dl {
+            @for (exchange, approval) in &creative.approvals {
+                div { dt { (exchange) } dd { (ApprovalWord::from(approval.state).word()) " " span.hint { (approval.reason) } } }
+            }
+        }
+        @if identity.advertiser().is_none() {
+            @let inputs = html! {
+                div.columns {
+                    (form.text("exchange", "Exchange", "Its name in the configuration."))
+                    (form.choice("state", "Says", APPROVALS))
+                    (form.text("reason", "Reason", "If it gives one."))
+                }
+            };
+            (forms::frame(&format!("/creatives/{}/approvals", creative.id), &identity.form_token, "Note", &inputs))
+        }
+    }
+}
+
+/// Decisions with their names.
+const APPROVALS: &[(&str, &str)] = &[
+    ("pending", "Pending"),
+    ("approved", "Approved"),
+    ("rejected", "Rejected"),
+];
+
+/// Notes what an exchange says.
+pub(crate) async fn approve(
+    State(app): State<App>,
+    Id(id): Id,
+    sent: Form,
+) -> Result<Response, Problem> {
+    let word = ApprovalWord::from_word(sent.values.get("state"));
+    let word = word.ok_or_else(|| Problem::field("state", "must be one of the choices"))?;
+    let approval = Approval {
+        state: word.into(),
+        reason: sent.values.get("reason").to_owned(),
+    };
+    app.blocking(move |app| {
+        let exchange = sent.values.get("exchange");
+        Desk::open(app, &sent.identity)?.set_approval(CreativeId(id), exchange, approval)
+    })
+    .await?;
+    Ok(Redirect::to(&format!("/creatives/{id}")).into_response())
 }
 
 fn or_dash(text: &str) -> &str {

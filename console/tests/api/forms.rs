@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use domain::campaign::Deals;
-use domain::creative::{Media, NativeAssets, Picture};
+use domain::creative::{Media, MediaFile, NativeAssets, Picture};
 use domain::targeting::{Dimension, Expression, Modifier};
 use domain::{AdvertiserId, BidModel, CampaignId, Cpm, CreativeFormat, CreativeId};
 use domain::{FrequencyCap, LineItem, Micros, Targeting};
@@ -158,13 +158,17 @@ async fn unchanged_forms_change_nothing() {
 
 /// A creative of each other format.
 fn formats(world: &World) -> Vec<CreativeId> {
-    let media = |kind: &str, side: u32| Media {
-        url: format!("https://cdn.example.com/ad.{kind}"),
-        mime: format!("{kind}/mp4"),
-        duration_s: 15,
-        width: side,
-        height: side,
-        bitrate_kbps: 800,
+    let media = |kind: &str, side: u32| {
+        Media::of_file(
+            15,
+            MediaFile {
+                url: format!("https://cdn.example.com/ad.{kind}"),
+                mime: format!("{kind}/mp4"),
+                width: side,
+                height: side,
+                bitrate_kbps: 800,
+            },
+        )
     };
     let picture = |side: u32| Picture {
         url: "https://cdn.example.com/p.png".to_owned(),

@@ -1,6 +1,7 @@
 //! The console from outside: every address allowed and refused, two tenants, forms, throttling, live streams.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod approvals;
 mod description;
 mod failing;
 mod forms;

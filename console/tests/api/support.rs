@@ -265,7 +265,7 @@ pub(crate) fn creative(name: &str, advertiser: AdvertiserId) -> Creative {
         click_url: "https://example.com/?a=1&b=2".to_owned(),
         adomain: "example.com".to_owned(),
         categories: vec!["IAB3".to_owned(), "IAB3-1".to_owned()],
-        attributes: vec![1, 16],
+        attributes: vec![1, 13],
         language: Some("en".to_owned()),
         app_store: Some(domain::creative::AppStore {
             item: 525_463_029,
@@ -277,6 +277,11 @@ pub(crate) fn creative(name: &str, advertiser: AdvertiserId) -> Creative {
             window_s: 7_200,
             per: domain::IdScope::Device,
         }],
+        taxonomy: 1,
+        apis: Vec::new(),
+        sample_url: None,
+        trackers: Default::default(),
+        approvals: Default::default(),
     }
 }
 
@@ -292,5 +297,6 @@ pub(crate) fn line_item(name: &str, campaign: CampaignId, creative: CreativeId) 
         frequency_caps: Vec::new(),
         deals: Deals::OpenOnly,
         creatives: vec![creative],
+        rotation: Default::default(),
     }
 }

@@ -32,11 +32,13 @@ const FORMS: &[&str] = &[
     "/line-items/2/status",
     "/creatives/2",
     "/creatives/2/status",
+    "/creatives/2/approvals",
 ];
 
 /// A document that its owner could send to `path`.
 fn sound(path: &str) -> Value {
     match path.split('/').nth(3).unwrap() {
+        _ if path.contains("/approvals/") => json!({"state": "approved"}),
         "advertisers" => json!({"name": "Taken", "domain": "evil.example"}),
         "campaigns" => json!({"advertiser_id": 2, "name": "Taken", "budget_micros": 1_000_000,
             "flight_start_ms": 0, "flight_end_ms": 1}),
@@ -166,7 +168,11 @@ async fn ids_of_others_are_not_found_in_pages() {
         assert_eq!(anybody.header("location"), "/login");
     }
     for path in FORMS {
-        let pairs = [("status", "paused"), ("name", "Taken")];
+        let pairs = [
+            ("status", "paused"),
+            ("name", "Taken"),
+            ("state", "approved"),
+        ];
         let reply = world.post(path, ANN, &pairs).await;
         assert_eq!(reply.status, StatusCode::NOT_FOUND, "{path}");
     }

@@ -109,6 +109,21 @@ pub enum Deals {
     Only(Vec<String>),
 }
 
+/// Which of the creatives that fit a slot is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Rotation {
+    /// The one with the best predicted value.
+    #[default]
+    Value,
+    /// Each as often as the others.
+    Even,
+    /// In proportion to these weights, one for each of the line item's creatives in their order.
+    Weighted(Vec<u32>),
+    /// One after the other for each user, by how often the user has seen the line item; the first one for a user
+    /// who is not known.
+    Sequence,
+}
+
 /// What is targeted, and how much it bids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineItem {
@@ -132,6 +147,8 @@ pub struct LineItem {
     pub deals: Deals,
     /// What it shows.
     pub creatives: Vec<CreativeId>,
+    /// Which of them, where several fit.
+    pub rotation: Rotation,
 }
 
 impl Campaign {

@@ -1,5 +1,7 @@
 //! Creatives: what is shown, and what it declares about itself.
 
+use std::collections::BTreeMap;
+
 use crate::campaign::Status;
 use crate::frequency::FrequencyCap;
 use crate::ids::{AdvertiserId, CreativeId};
@@ -21,16 +23,26 @@ pub struct Creative {
     pub click_url: String,
     /// The advertiser's domain, declared as `adomain`.
     pub adomain: String,
-    /// IAB Content Taxonomy 1.0 categories, declared as `cat`, such as `IAB3`.
+    /// Categories in `taxonomy`, declared as `cat`, such as `IAB3`.
     pub categories: Vec<String>,
-    /// OpenRTB creative attributes (AdCOM list "Creative Attributes").
+    /// The taxonomy of `categories` (AdCOM list "Category Taxonomies"), declared as `cattax`.
+    pub taxonomy: u32,
+    /// OpenRTB creative attributes (AdCOM list "Creative Attributes"), without those that follow from the format.
     pub attributes: Vec<u32>,
+    /// Interfaces that it needs (AdCOM list "API Frameworks"): it is only shown where all of them are.
+    pub apis: Vec<u32>,
     /// ISO 639-1 language, when the ad has one.
     pub language: Option<String>,
     /// Its own limits, wherever it is shown; without the id that a limit counts for, it is not shown.
     pub frequency_caps: Vec<FrequencyCap>,
     /// The app that it advertises in Apple's store, when installs are credited by SKAdNetwork.
     pub app_store: Option<AppStore>,
+    /// A picture of the ad for the exchanges' review, declared as `iurl`; `https`.
+    pub sample_url: Option<String>,
+    /// Others who count it.
+    pub trackers: Trackers,
+    /// What exchanges say of it, by the exchange's name.
+    pub approvals: BTreeMap<String, Approval>,
 }
 
 /// An app in Apple's store, and what SKAdNetwork reports its installs by. One of both numbers is there.
@@ -42,6 +54,36 @@ pub struct AppStore {
     pub campaign: Option<u32>,
     /// 1000 to 9999, from version 4.0 on; at low crowd anonymity reports keep its last digits only.
     pub source_identifier: Option<u32>,
+}
+
+/// Others who count an ad: `https` addresses, in which the advertiser's macros may stand.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trackers {
+    /// Loaded when the ad is shown.
+    pub impression: Vec<String>,
+    /// Loaded when it is clicked; a banner has none.
+    pub click: Vec<String>,
+}
+
+/// What an exchange says of a creative.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Approval {
+    /// Its decision.
+    pub state: ApprovalState,
+    /// Its reason, in its own words; may be empty.
+    pub reason: String,
+}
+
+/// An exchange's decision on a creative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ApprovalState {
+    /// Not yet decided.
+    #[default]
+    Pending,
+    /// It may be shown.
+    Approved,
+    /// It may not be shown.
+    Rejected,
 }
 
 /// What a creative is made of.
@@ -72,28 +114,94 @@ pub enum BannerMarkup {
         /// Where the picture is.
         url: String,
     },
-    /// The advertiser's own HTML; `{CLICK_URL}` in it becomes the tracked link.
+    /// The advertiser's own HTML, with macros.
     Html {
+        /// The document fragment.
+        html: String,
+    },
+    /// The HTML of another ad server, with macros; it links through the click macro.
+    Tag {
         /// The document fragment.
         html: String,
     },
 }
 
-/// A media file and how long it plays.
+/// A video or audio ad.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Media {
+    /// How long it plays, in seconds.
+    pub duration_s: u32,
+    /// What is played.
+    pub source: MediaSource,
+    /// When it can be skipped, in seconds from its start; `None` for never.
+    pub skip_after_s: Option<u32>,
+    /// A picture beside the player.
+    pub companion: Option<Picture>,
+}
+
+/// What a video or audio ad plays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediaSource {
+    /// Files of the same ad, at least one: the player chooses.
+    Files(Vec<MediaFile>),
+    /// The VAST of another ad server.
+    Wrapper(Wrapper),
+}
+
+/// A media file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaFile {
     /// Where the file is; `https`.
     pub url: String,
     /// Its MIME type, such as `video/mp4`.
     pub mime: String,
-    /// How long it plays, in seconds.
-    pub duration_s: u32,
     /// Width in pixels; 0 for audio.
     pub width: u32,
     /// Height in pixels; 0 for audio.
     pub height: u32,
     /// Average bit rate in kbit/s.
     pub bitrate_kbps: u32,
+}
+
+/// The VAST of another ad server, and what it declares of the files in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrapper {
+    /// Where it is: an `https` address with macros.
+    pub tag_url: String,
+    /// MIME types of its files.
+    pub mimes: Vec<String>,
+    /// Width in pixels; 0 for audio.
+    pub width: u32,
+    /// Height in pixels; 0 for audio.
+    pub height: u32,
+}
+
+impl Media {
+    /// An ad of one file that cannot be skipped.
+    pub fn of_file(duration_s: u32, file: MediaFile) -> Self {
+        Self {
+            duration_s,
+            source: MediaSource::Files(vec![file]),
+            skip_after_s: None,
+            companion: None,
+        }
+    }
+
+    /// Its files; none for a wrapper.
+    pub fn files(&self) -> &[MediaFile] {
+        match &self.source {
+            MediaSource::Files(files) => files,
+            MediaSource::Wrapper(_) => &[],
+        }
+    }
+
+    /// Width and height in pixels of its first file, or as the wrapper declares; 0 for audio.
+    pub fn size(&self) -> (u32, u32) {
+        match &self.source {
+            MediaSource::Files(files) => files.first().map_or((0, 0), |f| (f.width, f.height)),
+            MediaSource::Wrapper(wrapper) => (wrapper.width, wrapper.height),
+        }
+    }
 }
 
 /// What a native ad offers the publisher's layout.

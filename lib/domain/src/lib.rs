@@ -16,7 +16,7 @@ pub mod report;
 pub mod targeting;
 pub mod time;
 
-pub use campaign::{Advertiser, BidModel, Campaign, Goal, LineItem, Plan, Status};
+pub use campaign::{Advertiser, BidModel, Campaign, Goal, LineItem, Plan, Rotation, Status};
 pub use catalogue::Catalogue;
 pub use creative::{Creative, CreativeFormat};
 pub use frequency::{Capped, FrequencyCap, IdScope};

@@ -24,6 +24,10 @@ pub const CLICK_AGE_MS_MAX: i64 = 30 * 24 * 3_600_000;
 pub const LOG_RECORD_BYTES_MAX: usize = 256 << 10;
 /// Longest advertiser markup, in bytes: beyond it exchanges cut or refuse.
 pub const MARKUP_BYTES_MAX: usize = 128 << 10;
+/// Most media files of one creative: bit rates and formats, of which real ads have under ten.
+pub const MEDIA_FILES_MAX: usize = 16;
+/// Most addresses of others in one list of a creative: each is one more request of the browser.
+pub const TRACKERS_MAX: usize = 10;
 /// Longest time a lease lasts after its last renewal, in milliseconds.
 pub const LEASE_MS_MAX: i64 = 10_000;
 /// Most entries of one targeting list.

@@ -91,6 +91,8 @@ closed_list! {
         Transparency => "transparency",
         /// The language is not accepted.
         Language => "language",
+        /// The exchange has not approved the creative, and only takes approved ones.
+        Approval => "approval",
         /// The deal is not one the line item buys, or the auction is private.
         Deal => "deal",
         /// A frequency cap is reached.

@@ -1,6 +1,6 @@
 //! Line item documents.
 
-use domain::campaign::Deals;
+use domain::campaign::{Deals, Rotation};
 use domain::{BidModel, CampaignId, Cpm, CreativeId, LineItem, LineItemId, Micros};
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,10 @@ use super::FieldError;
 use super::frequency::{self, FrequencyCapDoc};
 use super::rules::{CREATIVES_MAX, Checker, DEALS_MAX, is_token};
 use super::targeting::TargetingDoc;
-use super::words::{BidWord, DealsWord, StatusWord};
+use super::words::{BidWord, DealsWord, RotationWord, StatusWord};
+
+/// Largest weight of a creative: sums of all of them stay far from 32 bits.
+const WEIGHT_MAX: u32 = 10_000;
 
 /// A line item as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,9 +44,25 @@ pub struct LineItemDoc {
     /// What it shows; without any it does not deliver.
     #[serde(default)]
     pub creative_ids: Vec<u64>,
+    /// Which of its creatives is shown where several fit; the one of the best predicted value when left out.
+    #[serde(default)]
+    pub rotation: RotationDoc,
     /// What the answer to saving says: rules that can never match. Ignored when sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<FieldError>,
+}
+
+/// Which creative is shown, such as `{"type":"weighted","weights":[3,1]}`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct RotationDoc {
+    /// How it is chosen.
+    #[serde(rename = "type")]
+    pub kind: RotationWord,
+    /// One for each of `creative_ids`, in the same order; only with type `weighted`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weights: Vec<u32>,
 }
 
 /// What a line item pays for, such as `{"type":"cpc","amount_micros":500000}`.
@@ -133,6 +152,44 @@ impl DealsDoc {
     }
 }
 
+impl From<&Rotation> for RotationDoc {
+    fn from(rotation: &Rotation) -> Self {
+        let (kind, weights) = match rotation {
+            Rotation::Value => (RotationWord::Value, Vec::new()),
+            Rotation::Even => (RotationWord::Even, Vec::new()),
+            Rotation::Weighted(weights) => (RotationWord::Weighted, weights.clone()),
+            Rotation::Sequence => (RotationWord::Sequence, Vec::new()),
+        };
+        Self { kind, weights }
+    }
+}
+
+impl RotationDoc {
+    fn check(self, creatives: usize, checker: &mut Checker) -> Rotation {
+        let weighted = self.kind == RotationWord::Weighted;
+        checker.ensure(
+            weighted || self.weights.is_empty(),
+            "rotation.weights",
+            "must be empty unless rotation.type is \"weighted\"",
+        );
+        let sound = self
+            .weights
+            .iter()
+            .all(|weight| (1..=WEIGHT_MAX).contains(weight));
+        checker.ensure(
+            !weighted || self.weights.len() == creatives && sound,
+            "rotation.weights",
+            "must have one weight of 1 to 10000 for each of creative_ids",
+        );
+        match self.kind {
+            RotationWord::Value => Rotation::Value,
+            RotationWord::Even => Rotation::Even,
+            RotationWord::Weighted => Rotation::Weighted(self.weights),
+            RotationWord::Sequence => Rotation::Sequence,
+        }
+    }
+}
+
 impl From<&LineItem> for LineItemDoc {
     fn from(line_item: &LineItem) -> Self {
         Self {
@@ -146,6 +203,7 @@ impl From<&LineItem> for LineItemDoc {
             frequency_caps: frequency::docs(&line_item.frequency_caps),
             deals: (&line_item.deals).into(),
             creative_ids: line_item.creatives.iter().map(|id| id.0).collect(),
+            rotation: (&line_item.rotation).into(),
             warnings: Vec::new(),
         }
     }
@@ -170,6 +228,7 @@ impl LineItemDoc {
         let targeting = self.targeting.check(&mut checker);
         let frequency_caps = frequency::check(self.frequency_caps, &mut checker);
         let deals = self.deals.check(&mut checker);
+        let rotation = self.rotation.check(self.creative_ids.len(), &mut checker);
         checker.finish(LineItem {
             id: LineItemId(self.id),
             campaign: CampaignId(self.campaign_id),
@@ -181,6 +240,7 @@ impl LineItemDoc {
             frequency_caps,
             deals,
             creatives: self.creative_ids.into_iter().map(CreativeId).collect(),
+            rotation,
         })
     }
 }

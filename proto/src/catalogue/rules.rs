@@ -4,6 +4,7 @@ pub use domain::targeting::value::parse_size;
 pub(super) use domain::targeting::value::{PIXELS_MAX, is_token};
 
 use super::FieldError;
+use crate::openrtb::markup::macros;
 
 /// Longest name, in characters: what a table cell in the console still shows.
 pub const NAME_CHARS_MAX: usize = 200;
@@ -81,6 +82,19 @@ impl Checker {
         );
     }
 
+    /// An `https` address in which the advertiser's macros may stand.
+    pub(super) fn address_with_macros(&mut self, field: &str, text: &str) {
+        self.https(field, text);
+        self.macros(field, text);
+    }
+
+    /// Text in which the advertiser's macros may stand.
+    pub(super) fn macros(&mut self, field: &str, text: &str) {
+        if let Err(rule) = macros::check(text) {
+            self.ensure(false, field, &rule);
+        }
+    }
+
     pub(super) fn length(&mut self, field: &str, count: usize, max: usize) {
         if count > max {
             self.ensure(false, field, &format!("must have at most {max} entries"));
@@ -146,4 +160,9 @@ fn is_authority(authority: &str) -> bool {
 
 pub(super) fn size_text(width: u32, height: u32) -> String {
     format!("{width}x{height}")
+}
+
+/// Whether the text is one line of at most so many characters.
+pub(super) fn is_line(text: &str, chars_max: usize) -> bool {
+    text.chars().count() <= chars_max && !text.chars().any(char::is_control)
 }

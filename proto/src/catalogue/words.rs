@@ -2,6 +2,7 @@
 
 use domain::IdScope;
 use domain::campaign::{Goal, Plan, Status};
+use domain::creative::ApprovalState;
 use serde::{Deserialize, Serialize};
 
 macro_rules! words {
@@ -171,3 +172,39 @@ mirrors!(
         Household
     }
 );
+
+words! {
+    /// An exchange's decision on a creative.
+    ApprovalWord {
+        /// Not yet decided.
+        Pending = "pending",
+        /// It may be shown.
+        Approved = "approved",
+        /// It may not be shown.
+        Rejected = "rejected",
+    }
+}
+mirrors!(
+    ApprovalWord,
+    ApprovalState {
+        Pending,
+        Approved,
+        Rejected
+    }
+);
+
+words! {
+    /// Which of the creatives that fit a slot is shown.
+    #[derive(Default)]
+    RotationWord {
+        /// The one with the best predicted value.
+        #[default]
+        Value = "value",
+        /// Each as often as the others.
+        Even = "even",
+        /// In proportion to weights.
+        Weighted = "weighted",
+        /// One after the other for each user.
+        Sequence = "sequence",
+    }
+}

@@ -1,8 +1,10 @@
 //! Random line items of every kind, to meet random requests.
 
+use std::collections::BTreeMap;
+
 use bidder::config::CREATIVES_TRIED_MAX;
-use domain::campaign::Deals;
-use domain::creative::{AppStore, BannerMarkup, Media, NativeAssets, Picture};
+use domain::campaign::{Deals, Rotation};
+use domain::creative::{AppStore, BannerMarkup, Media, MediaFile, NativeAssets, Picture, Trackers};
 use domain::random::{SplitMix64, mix};
 use domain::targeting::Dimension;
 use domain::{
@@ -128,6 +130,7 @@ fn line_item(rng: &mut SplitMix64, campaign: CampaignId, creatives: Vec<Creative
         },
         deals,
         creatives,
+        rotation: Rotation::default(),
     }
 }
 
@@ -137,13 +140,18 @@ fn creative(rng: &mut SplitMix64, advertiser: AdvertiserId) -> Creative {
         // All but 16: our files bring no way to skip of their own.
         attributes.push(1 + rng.below(15) as u32);
     }
+    let format = format(rng);
+    if !is_html(&format) {
+        // Only HTML expands or has video inside.
+        attributes.retain(|attribute| !(3..=7).contains(attribute));
+    }
     let language = rng.pick(&[None, Some("en"), Some("de"), Some("fr")]);
     Creative {
         id: CreativeId(0),
         advertiser,
         name: "A creative & its <name>".to_owned(),
         status: Status::Active,
-        format: format(rng),
+        format,
         click_url: "https://shop.example/landing?app=com.shop.app".to_owned(),
         adomain: rng
             .pick(&ADVERTISERS)
@@ -161,7 +169,19 @@ fn creative(rng: &mut SplitMix64, advertiser: AdvertiserId) -> Creative {
             source_identifier: Some(4321),
         }),
         frequency_caps: Vec::new(),
+        taxonomy: 1,
+        apis: Vec::new(),
+        sample_url: None,
+        trackers: Trackers::default(),
+        approvals: BTreeMap::new(),
     }
+}
+
+fn is_html(format: &CreativeFormat) -> bool {
+    let CreativeFormat::Banner { markup, .. } = format else {
+        return false;
+    };
+    !matches!(markup, BannerMarkup::Image { .. })
 }
 
 fn format(rng: &mut SplitMix64) -> CreativeFormat {
@@ -206,14 +226,16 @@ fn media(rng: &mut SplitMix64, video: bool) -> Media {
         (false, 0) => ("audio/ogg", "ogg", 0, 0),
         (false, _) => ("audio/mpeg", "mp3", 0, 0),
     };
-    Media {
-        url: format!("https://cdn.shop.example/{}.{end}", rng.below(4)),
+    let url = format!("https://cdn.shop.example/{}.{end}", rng.below(4));
+    let duration_s = rng.pick(&[6, 10, 15, 20, 30, 60]).copied().unwrap_or(15);
+    let file = MediaFile {
+        url,
         mime: mime.to_owned(),
-        duration_s: rng.pick(&[6, 10, 15, 20, 30, 60]).copied().unwrap_or(15),
         width,
         height,
         bitrate_kbps: 100 * (1 + rng.below(20) as u32),
-    }
+    };
+    Media::of_file(duration_s, file)
 }
 
 fn native(rng: &mut SplitMix64) -> NativeAssets {

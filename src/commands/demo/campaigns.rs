@@ -1,6 +1,6 @@
 //! The demo's campaigns: budgets and flights sized so that some run out and some are paced.
 
-use domain::campaign::Deals;
+use domain::campaign::{Deals, Rotation};
 use domain::random::SplitMix64;
 use domain::targeting::Dimension;
 use domain::{
@@ -193,6 +193,11 @@ fn create_creatives(
             language: Some("en".to_owned()),
             app_store: None,
             frequency_caps: Vec::new(),
+            taxonomy: 1,
+            apis: Vec::new(),
+            sample_url: None,
+            trackers: Default::default(),
+            approvals: Default::default(),
         })?);
     }
     Ok(ids)
@@ -217,5 +222,6 @@ fn line_item(sketch: &Sketch, campaign: CampaignId, creatives: Vec<CreativeId>) 
         frequency_caps: if sketch.capped { vec![cap] } else { Vec::new() },
         deals: Deals::OpenOnly,
         creatives,
+        rotation: Rotation::default(),
     }
 }

@@ -86,7 +86,7 @@ fn creative() -> Creative {
         click_url: "https://example.com/?a=b".to_owned(),
         adomain: "example.com".to_owned(),
         categories: vec!["IAB3-1".to_owned()],
-        attributes: vec![1, 16],
+        attributes: vec![1, 13],
         language: Some("de".to_owned()),
         app_store: Some(AppStore {
             item: 525_463_029,
@@ -98,6 +98,11 @@ fn creative() -> Creative {
             window_s: 3600,
             per: IdScope::Device,
         }],
+        taxonomy: 1,
+        apis: Vec::new(),
+        sample_url: None,
+        trackers: Default::default(),
+        approvals: Default::default(),
     }
 }
 
@@ -131,6 +136,7 @@ fn line_item() -> LineItem {
         }],
         deals: Deals::Only(vec!["deal 1".to_owned()]),
         creatives: vec![CreativeId(2), CreativeId(1)],
+        rotation: Default::default(),
     }
 }
 

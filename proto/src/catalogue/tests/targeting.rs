@@ -229,12 +229,15 @@ const HOPELESS: &[(&str, &str)] = &[
 fn rules_that_can_never_match_say_so() {
     let mut video: CreativeDoc = serde_json::from_str(CREATIVE).unwrap();
     video.format = FormatDoc::Video(MediaDoc {
-        url: "https://cdn.example.com/a.mp4".to_owned(),
-        mime: "video/mp4".to_owned(),
         duration_s: 15,
-        width: 640,
-        height: 360,
-        bitrate_kbps: 800,
+        files: vec![MediaFileDoc {
+            url: "https://cdn.example.com/a.mp4".to_owned(),
+            mime: "video/mp4".to_owned(),
+            width: 640,
+            height: 360,
+            bitrate_kbps: 800,
+        }],
+        ..MediaDoc::default()
     });
     let banner: CreativeDoc = serde_json::from_str(CREATIVE).unwrap();
     let (banner, video) = (banner.check().unwrap(), video.check().unwrap());

@@ -10,8 +10,18 @@ pub fn json_text(out: &mut String, text: &str) {
     json_string(text, |part| out.push_str(part));
 }
 
+/// Appends `text` as the inside of a JSON string.
+pub fn json_inner(out: &mut String, text: &str) {
+    json_part(text, &mut |part| out.push_str(part));
+}
+
 fn json_string(text: &str, mut push: impl FnMut(&str)) {
     push("\"");
+    json_part(text, &mut push);
+    push("\"");
+}
+
+fn json_part(text: &str, push: &mut impl FnMut(&str)) {
     let mut rest = text;
     while let Some(at) = rest.bytes().position(is_json_special) {
         let (plain, special) = rest.split_at(at);
@@ -23,12 +33,11 @@ fn json_string(text: &str, mut push: impl FnMut(&str)) {
             "\n" => push("\\n"),
             "\r" => push("\\r"),
             "\t" => push("\\t"),
-            control => push_control(&mut push, control.as_bytes()[0]),
+            control => push_control(push, control.as_bytes()[0]),
         }
         rest = after;
     }
     push(rest);
-    push("\"");
 }
 
 fn push_control(push: &mut impl FnMut(&str), byte: u8) {
@@ -61,34 +70,36 @@ pub fn markup_text(out: &mut String, text: &str) {
     }
 }
 
-/// Appends `text` as one or more CDATA sections, in which URLs stay as they are. Characters that
-/// XML 1.0 does not allow are left out.
-pub fn cdata(out: &mut String, text: &str) {
-    out.push_str("<![CDATA[");
-    for character in text.chars().filter(|character| is_xml(*character)) {
-        if character == '>' && out.ends_with("]]") {
-            out.push_str("]]><![CDATA[");
+/// Appends an address for a place where no escaping is undone: a CDATA section, a script. What could end such a place
+/// is percent-encoded and so are letters beyond ASCII; control characters are left out.
+pub fn address_text(out: &mut String, address: &str) {
+    for character in address.chars() {
+        match character {
+            '"' | '\'' | '<' | '>' | '\\' | '`' | ' ' => encode(out, character, "%"),
+            _ if character.is_control() => {}
+            _ if character.is_ascii() => out.push(character),
+            _ => encode(out, character, "%"),
         }
-        out.push(character);
     }
-    out.push_str("]]>");
 }
 
-/// Appends `url` for a place in the advertiser's own HTML that may be an attribute or a string of
-/// a script: what could end either is percent-encoded, the rest stays.
-pub fn url_in_html(out: &mut String, url: &str) {
-    for character in url.chars() {
+/// Appends `text` as a URL component (RFC 3986, all but unreserved characters), escaped `times` times, 1 or 2.
+pub fn component(out: &mut String, text: &str, times: u8) {
+    let percent = if times > 1 { "%25" } else { "%" };
+    for character in text.chars() {
         match character {
-            '"' => out.push_str("%22"),
-            '\'' => out.push_str("%27"),
-            '<' => out.push_str("%3C"),
-            '>' => out.push_str("%3E"),
-            '\\' => out.push_str("%5C"),
-            '`' => out.push_str("%60"),
-            ' ' => out.push_str("%20"),
-            _ if character.is_control() => {}
-            _ => out.push(character),
+            'A'..='Z' | 'a'..='z' | '0'..='9' | '-' | '.' | '_' | '~' => out.push(character),
+            _ => encode(out, character, percent),
         }
+    }
+}
+
+fn encode(out: &mut String, character: char, percent: &str) {
+    let digit = |value: u8| char::from(b"0123456789ABCDEF"[usize::from(value & 15)]);
+    for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+        out.push_str(percent);
+        out.push(digit(byte >> 4));
+        out.push(digit(byte));
     }
 }
 
