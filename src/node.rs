@@ -13,9 +13,10 @@ use event_log::LogError;
 use event_log::embedded::EmbeddedLog;
 use event_log::lock::FolderLock;
 use proto::token::TokenKeys;
+use store::asset::AssetStore;
 use store::keyed::KeyedStore;
 use store::snapshot::SnapshotStore;
-use store_embedded::{EmbeddedKeyed, FileSnapshots};
+use store_embedded::{EmbeddedKeyed, FileAssets, FileSnapshots};
 use store_sql::SqlStore;
 
 use crate::config::Config;
@@ -39,6 +40,8 @@ pub(crate) struct Node {
     pub keyed: Arc<dyn KeyedStore>,
     /// Models and checkpoints.
     pub snapshots: Arc<dyn SnapshotStore>,
+    /// What creatives show.
+    pub assets: Arc<dyn AssetStore>,
     /// Campaigns, console users and reports.
     pub sql: Arc<SqlStore>,
     _lock: FolderLock,
@@ -82,6 +85,7 @@ impl Node {
             EmbeddedKeyed::open(&data.join("keyed")).with_context(|| open("keyed state"))?;
         let snapshots =
             FileSnapshots::open(&data.join("snapshots")).with_context(|| open("snapshots"))?;
+        let assets = FileAssets::open(&data.join("assets")).with_context(|| open("assets"))?;
         let sql = SqlStore::open(&data.join("paceline.sqlite"))
             .with_context(|| open("campaign store"))?;
         Ok(Self {
@@ -89,6 +93,7 @@ impl Node {
             log: Arc::new(log),
             keyed: Arc::new(keyed),
             snapshots: Arc::new(snapshots),
+            assets: Arc::new(assets),
             sql: Arc::new(sql),
             _lock: lock,
         })

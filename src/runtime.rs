@@ -81,7 +81,8 @@ impl Running {
                     node.secrets.tokens.clone(),
                     Arc::clone(&node.log) as _,
                     Arc::clone(&clock),
-                )?;
+                )?
+                .with_assets(Arc::clone(&node.assets));
                 Some(pixel.serve(listener, &front)?)
             }
             None => None,
@@ -228,6 +229,8 @@ fn start_console(
         users: Arc::clone(&node.sql) as _,
         reports: Arc::clone(&node.sql) as _,
         accounts: Arc::new(accounts::LedgerAccounts::new(node)),
+        assets: Arc::clone(&node.assets),
+        assets_url: format!("{}{}", config.bidder.public_url, pixel::assets::ASSET_PATH),
         clock: Arc::clone(clock),
         config: config.console.clone(),
     });

@@ -1,6 +1,7 @@
 //! The REST API: routes, the shape of errors and lists, and its OpenAPI description.
 
 mod advertisers;
+mod assets;
 mod campaigns;
 mod creatives;
 mod line_items;
@@ -192,6 +193,7 @@ pub(crate) fn routes() -> Router<App> {
             "/api/v1/creatives/{id}/approvals/{exchange}",
             put(creatives::approve),
         )
+        .route("/api/v1/assets", post(assets::create))
         .route("/api/v1/reports", get(reports::show))
 }
 
@@ -224,6 +226,7 @@ pub(crate) fn description() -> String {
         line_items::set_status, line_items::refusals,
         creatives::list, creatives::one, creatives::create, creatives::replace,
         creatives::set_status, creatives::approve,
+        assets::create,
         reports::show,
     ),
     components(schemas(ErrorDoc)),

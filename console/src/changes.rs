@@ -11,6 +11,7 @@ use domain::{
 use proto::catalogue::CreativeDoc;
 
 use crate::access::Seen;
+use crate::hosted;
 use crate::metrics::CHANGES;
 use crate::problem::{Problem, field_error};
 use crate::session::Identity;
@@ -118,6 +119,7 @@ impl<'a> Desk<'a> {
             )?;
             creative.approvals = approvals_after(before, &creative);
         }
+        hosted::check(self.app, &creative)?;
         self.store_creative(creative)
     }
 

@@ -49,6 +49,17 @@ impl FormView<'_> {
         self.field(name, label, hint, &input)
     }
 
+    /// A file that is uploaded at once; its address is put into the field `into`. Needs scripts.
+    pub(crate) fn upload(&self, into: &str, label: &str) -> Markup {
+        html! {
+            label.field {
+                span.label { (label) }
+                input type="file" data-upload=(into) accept="image/*,video/*,audio/*";
+                span.hint { "At most 32 MiB. The address is filled in." }
+            }
+        }
+    }
+
     /// A line of digits; browsers show a number pad.
     pub(crate) fn number(&self, name: &str, label: &str, hint: &str) -> Markup {
         let value = self.values.raw(name);

@@ -12,6 +12,7 @@ mod chart;
 mod config;
 mod extract;
 mod forms;
+mod hosted;
 mod http;
 mod live;
 pub mod metrics;

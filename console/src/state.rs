@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use domain::{Catalogue, Clock, Timestamp};
 use parking_lot::Mutex;
 use store::StoreError;
+use store::asset::AssetStore;
 use store::campaign::CampaignStore;
 use store::report::ReportStore;
 use store::user::UserStore;
@@ -18,6 +19,8 @@ use crate::throttle::Throttle;
 
 /// Most password hashes at once: each takes 19 MiB and tens of milliseconds.
 const HASHES_MAX: usize = 2;
+/// Most uploads at once: each takes up to 32 MiB.
+const UPLOADS_MAX: usize = 4;
 /// How often a failing store is written to the log at most, in microseconds.
 const FAILURE_LOG_US: u64 = 10_000_000;
 
@@ -31,6 +34,10 @@ pub struct Deps {
     pub reports: Arc<dyn ReportStore>,
     /// What the ledger says.
     pub accounts: Arc<dyn Accounts>,
+    /// The files that creatives show.
+    pub assets: Arc<dyn AssetStore>,
+    /// Where browsers reach them: a name is put after it.
+    pub assets_url: String,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The knobs.
@@ -43,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) throttle: Throttle,
     pub(crate) hashing: Semaphore,
     pub(crate) live: Arc<Semaphore>,
+    pub(crate) uploads: Semaphore,
     catalogue: Mutex<Option<Arc<Catalogue>>>,
     failure_logged_us: AtomicU64,
 }
@@ -68,6 +76,7 @@ impl App {
             throttle: Throttle::new(),
             hashing: Semaphore::new(HASHES_MAX),
             live: Arc::new(Semaphore::new(live)),
+            uploads: Semaphore::new(UPLOADS_MAX),
             catalogue: Mutex::new(None),
             failure_logged_us: AtomicU64::new(0),
         }))

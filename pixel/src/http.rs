@@ -16,6 +16,7 @@ use metrics::{counter, histogram};
 use service_kit::telemetry::WarnLimit;
 use tokio::sync::oneshot;
 
+use crate::assets::{ASSET_PATH, Assets};
 use crate::collect::{Answer, Decision, Hit, Method, Offer, PixelCore, Verdict};
 use crate::metrics::{
     ACKNOWLEDGE_US, EVENTS, HITS, MISDIRECTED, PRICES, REJECTS, REPEATS, UNACKNOWLEDGED,
@@ -44,6 +45,8 @@ pub struct Endpoint {
     pub log: Arc<dyn EventLog>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Creatives' files, where this pixel serves them.
+    pub assets: Option<Assets>,
     /// How long all but clicks wait for the log.
     pub notice_deadline: Duration,
     /// How long clicks wait for the log.
@@ -72,6 +75,11 @@ impl Unacknowledged {
 
 /// Answers one request. The body, if any, is not read: everything is in the URL.
 pub async fn answer<B>(endpoint: Arc<Endpoint>, request: Request<B>) -> PixelResponse {
+    if let Some(assets) = &endpoint.assets
+        && request.uri().path().starts_with(ASSET_PATH)
+    {
+        return assets.answer(&request).await;
+    }
     let decision = endpoint.core.hit(hit(&request), endpoint.clock.now());
     let Decision {
         kind,

@@ -3,6 +3,7 @@
 //! [`collect`] decides what one hit is (pure, also driven by the simulation); [`http`] appends it to the event
 //! log, waits for the acknowledgement and answers. Success is never answered before the log has acknowledged.
 
+pub mod assets;
 pub mod collect;
 pub mod config;
 pub mod dedupe;
@@ -16,11 +17,13 @@ pub mod verify;
 use std::net::TcpListener;
 use std::sync::Arc;
 
+use assets::Assets;
 use domain::Clock;
 use event_log::EventLog;
 use proto::token::TokenKeys;
 use service_kit::telemetry::WarnLimit;
 use service_kit::{ServeError, Server, ServerOptions, Shutdown, run_cores};
+use store::asset::AssetStore;
 
 pub use collect::{Answer, Decision, Hit, Method, Offer, PixelCore, Verdict};
 pub use config::{ConfigError, PixelConfig};
@@ -36,6 +39,7 @@ pub struct Pixel {
     core: Arc<PixelCore>,
     log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
+    assets: Option<Assets>,
 }
 
 impl Pixel {
@@ -58,7 +62,17 @@ impl Pixel {
             core,
             log,
             clock,
+            assets: None,
         })
+    }
+
+    /// Serves the files of creatives too, under `/a/`.
+    #[must_use]
+    pub fn with_assets(self, store: Arc<dyn AssetStore>) -> Self {
+        Self {
+            assets: Some(Assets::new(store)),
+            ..self
+        }
     }
 
     /// Serves on `listener` until shutdown, on threads of its own.
@@ -75,6 +89,7 @@ impl Pixel {
             core: self.core,
             log: self.log,
             clock: self.clock,
+            assets: self.assets,
             notice_deadline: self.config.notice_deadline,
             click_deadline: self.config.click_deadline,
             storage_warnings: WarnLimit::new(STORAGE_WARNING_PERIOD_US),

@@ -13,6 +13,8 @@ pub const MISDIRECTED: &str = "paceline_pixel_misdirected_total";
 /// Events the log refused or did not acknowledge in time; labels `kind`, `cause`.
 /// For clicks these are lost, all others are told to come again.
 pub const UNACKNOWLEDGED: &str = "paceline_pixel_unacknowledged_total";
+/// Creatives' files that were asked for; label `status`.
+pub const ASSETS: &str = "paceline_pixel_assets_total";
 /// Win and billing notices by what their price said; label `price`.
 pub const PRICES: &str = "paceline_pixel_prices_total";
 /// From the append to the acknowledgement, in microseconds.

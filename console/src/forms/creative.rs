@@ -65,6 +65,7 @@ pub(crate) fn draw(form: &FormView<'_>) -> Markup {
 fn draw_banner(form: &FormView<'_>) -> Markup {
     html! {
         (form.text("format.size", "Size", "Such as 300x250."))
+        (form.upload("format.image_url", "Upload a picture"))
         (form.text("format.image_url", "Picture", "Its https address. Only one of picture, HTML and tag."))
         (form.area("format.html", "HTML", "Your own markup; {CLICK_URL} becomes the counted link."))
         (form.area("format.tag", "Tag", "Another ad server's markup, with {CLICK_URL}, {CLICK_URL_ENC} or {CLICK_URL_ENC2} where it wants the click address."))
@@ -77,6 +78,7 @@ fn draw_media(form: &FormView<'_>) -> Markup {
             (form.number("format.duration_s", "Seconds", "How long it plays."))
             (form.text("format.skip_after_s", "Can be skipped after", "Seconds; empty when it cannot."))
         }
+        (form.upload("format.files", "Upload a file"))
         (form.area("format.files", "Files", "Of the same ad, one on each line: address, MIME type, size, kbit/s. Such as https://cdn.example.com/a.mp4 video/mp4 1280x720 2000; audio has no size. Empty for another ad server's VAST."))
         div.columns {
             (form.text("format.wrapper.tag_url", "VAST address", "Another ad server's, instead of files; macros such as {CACHEBUSTER} may be in it."))
@@ -99,10 +101,12 @@ fn draw_native(form: &FormView<'_>) -> Markup {
         }
         (form.text("format.description", "Text", ""))
         div.columns {
+            (form.upload("format.image.url", "Upload the large picture"))
             (form.text("format.image.url", "Large picture", "Its https address."))
             (form.text("format.image.size", "Its size", "Such as 1200x627."))
         }
         div.columns {
+            (form.upload("format.icon.url", "Upload the icon"))
             (form.text("format.icon.url", "Icon", "Its https address."))
             (form.text("format.icon.size", "Its size", "Such as 100x100."))
         }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use store::StoreError;
 use store::campaign::CampaignStore;
 
-use crate::support::{ADMIN, NoAccounts, World};
+use crate::support::{ADMIN, ASSETS_URL, NoAccounts, World};
 
 struct Broken;
 
@@ -49,6 +49,8 @@ async fn a_broken_store_is_told_without_its_details() {
         users: world.users.clone(),
         reports: world.reports.clone(),
         accounts: Arc::new(NoAccounts),
+        assets: Arc::new(store::memory::MemoryAssets::new()),
+        assets_url: ASSETS_URL.to_owned(),
         clock: world.clock.clone(),
         config: Config::default(),
     });

@@ -12,3 +12,4 @@ mod set_up;
 mod sign_in;
 mod support;
 mod tenants;
+mod uploads;

@@ -23,6 +23,8 @@ use tower::ServiceExt;
 
 /// 2026-11-23 12:00 UTC.
 pub(crate) const NOW: Timestamp = Timestamp(1_795_435_200_000);
+/// Where uploaded files are.
+pub(crate) const ASSETS_URL: &str = "https://pixel.example/a/";
 pub(crate) const HOUR_MS: i64 = 3_600_000;
 /// Session tokens of the three people.
 pub(crate) const ADMIN: &str = "token-of-admin";
@@ -91,6 +93,8 @@ impl World {
             users: users.clone(),
             reports: reports.clone(),
             accounts: Arc::new(FixedAccounts),
+            assets: Arc::new(store::memory::MemoryAssets::new()),
+            assets_url: ASSETS_URL.to_owned(),
             clock: clock.clone(),
             config,
         });

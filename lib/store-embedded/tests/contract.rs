@@ -4,10 +4,11 @@
 use std::path::Path;
 
 use store::StoreError;
+use store::asset::AssetStore;
 use store::contract;
 use store::keyed::{Batch, KeyedStore, Table};
 use store::snapshot::SnapshotStore;
-use store_embedded::{EmbeddedKeyed, FileSnapshots};
+use store_embedded::{EmbeddedKeyed, FileAssets, FileSnapshots};
 
 fn reopen_keyed(folder: &Path) -> impl FnMut(EmbeddedKeyed) -> EmbeddedKeyed {
     |store| {
@@ -21,6 +22,29 @@ fn keyed_state_keeps_its_contract() {
     let folder = tempfile::tempdir().unwrap();
     let store = EmbeddedKeyed::open(folder.path()).unwrap();
     contract::keyed_store(store, reopen_keyed(folder.path()));
+}
+
+#[test]
+fn assets_keep_their_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileAssets::open(folder.path()).unwrap();
+    contract::asset_store(store, |_| FileAssets::open(folder.path()).unwrap());
+}
+
+#[test]
+fn an_asset_with_other_bytes_is_never_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileAssets::open(folder.path()).unwrap();
+    let name = store.put(b"GIF89a one").unwrap();
+    std::fs::write(folder.path().join(name.to_string()), b"GIF89a two").unwrap();
+    std::fs::write(folder.path().join("1-0.tmp"), b"left over").unwrap();
+    let store = FileAssets::open(folder.path()).unwrap();
+    let damaged = store.get(name);
+    assert!(
+        matches!(damaged, Err(StoreError::Damaged { .. })),
+        "{damaged:?}"
+    );
+    assert!(!folder.path().join("1-0.tmp").exists());
 }
 
 #[test]

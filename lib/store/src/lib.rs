@@ -4,6 +4,7 @@
 //! Every trait has an implementation in memory here, a real one in a crate of its own,
 //! and one suite in [`contract`] that all of them pass.
 
+pub mod asset;
 pub mod budget;
 pub mod campaign;
 mod codec;

@@ -1,5 +1,6 @@
 //! Every store in memory, for tests and simulation: deterministic, and shared by its clones.
 
+mod asset;
 mod campaign;
 mod keyed;
 mod report;
@@ -8,6 +9,7 @@ mod snapshot;
 mod tests;
 mod user;
 
+pub use asset::MemoryAssets;
 pub use campaign::MemoryCampaigns;
 pub use keyed::MemoryKeyed;
 pub use report::MemoryReports;

@@ -13,6 +13,11 @@ fn keyed_state_keeps_its_contract() {
 }
 
 #[test]
+fn assets_keep_their_contract() {
+    contract::asset_store(MemoryAssets::new(), |store| store);
+}
+
+#[test]
 fn campaigns_keep_their_contract() {
     contract::campaign_store(MemoryCampaigns::new(), |store| store);
 }
