@@ -5,6 +5,7 @@
 //! [`Trainer::model`] returns. Both sides share one feature list, one scoring function and one file
 //! format, so that what is served is what was trained.
 
+pub mod engine;
 pub mod feature;
 pub mod file;
 pub mod metrics;
