@@ -10,6 +10,7 @@ pub mod feature;
 pub mod file;
 pub mod metrics;
 pub mod model;
+pub mod table;
 pub mod train;
 mod weights;
 

@@ -1,5 +1,7 @@
 //! How good predictions are: log loss, AUC, calibration, all in one pass over examples.
 
+pub mod tally;
+
 use crate::weights::{log_odds, off_the_ends};
 
 /// The mean of -ln(probability given to what happened), in nats.
@@ -154,24 +156,29 @@ impl Progressive {
 
     /// A reliability table: at most `buckets` buckets of about equally many examples, by rising score.
     pub fn calibration(&self, buckets: usize) -> Vec<Bucket> {
-        let share = self.sums[0] / buckets.max(1) as f64;
-        let mut table = Vec::new();
-        let (mut examples, mut positives, mut predicted) = (0.0, 0.0, 0.0);
-        for (i, bin) in self.bins.iter().enumerate() {
-            examples += bin[0] + bin[1];
-            positives += bin[1];
-            predicted += bin[2];
-            if examples > 0.0 && (examples >= share || i + 1 == BINS) {
-                table.push(Bucket {
-                    examples,
-                    predicted: predicted / examples,
-                    observed: positives / examples,
-                });
-                (examples, positives, predicted) = (0.0, 0.0, 0.0);
-            }
-        }
-        table
+        reliability(&self.bins, self.sums[0], buckets)
     }
+}
+
+/// Bins of (not clicked, clicked, predicted) put together to buckets of about equally many examples.
+fn reliability(bins: &[[f64; 3]], total: f64, buckets: usize) -> Vec<Bucket> {
+    let share = total / buckets.max(1) as f64;
+    let mut table = Vec::new();
+    let (mut examples, mut positives, mut predicted) = (0.0, 0.0, 0.0);
+    for (i, bin) in bins.iter().enumerate() {
+        examples += bin[0] + bin[1];
+        positives += bin[1];
+        predicted += bin[2];
+        if examples > 0.0 && (examples >= share || i + 1 == bins.len()) {
+            table.push(Bucket {
+                examples,
+                predicted: predicted / examples,
+                observed: positives / examples,
+            });
+            (examples, positives, predicted) = (0.0, 0.0, 0.0);
+        }
+    }
+    table
 }
 
 /// The log loss of predicting `rate` where `rate` happens.

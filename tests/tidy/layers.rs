@@ -16,6 +16,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("lib/store", 2),
     ("lib/store-embedded", 2),
     ("lib/store-sql", 2),
+    ("lib/lake", 2),
     ("bidder", 3),
     ("pixel", 3),
     ("updater", 3),

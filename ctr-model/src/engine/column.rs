@@ -6,6 +6,8 @@ use domain::random::mix;
 const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Numbers above this fall into buckets; those up to it are tokens of their own.
 const OWN_TOKEN_MAX: f64 = 2.0;
+/// Fractions below 2^-30 share the lowest quarter of an octave.
+const QUARTERS_MIN: f64 = -120.0;
 
 /// A field's salt: the same value in two fields is two tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,15 +32,21 @@ impl Salt {
         self.token(hash_bytes(value), 1)
     }
 
-    /// The token of a number: floor(ln(v)^2) above 2, the number itself up to it. NaN is missing.
+    /// The token of a number. Whole numbers up to 2 in size are tokens of their own; above that v is floor(ln(|v|)^2),
+    /// so that buckets widen as numbers grow; fractions below it, which are shares and rates, fall into four buckets an
+    /// octave. The sign counts. NaN is missing.
     pub fn number(self, value: f64) -> u32 {
+        let size = value.abs();
+        let sign = u64::from(value < 0.0);
         if value.is_nan() {
             self.missing()
-        } else if value > OWN_TOKEN_MAX {
-            self.token(value.ln().powi(2) as u64, 2)
+        } else if size > OWN_TOKEN_MAX {
+            self.token(size.ln().powi(2) as u64, 2 + sign)
+        } else if size.fract() == 0.0 {
+            self.token(size as u64, 4 + sign)
         } else {
-            // 0.0 and -0.0 are one number.
-            self.token((value + 0.0).to_bits(), 3)
+            let quarter = (4.0 * size.log2()).floor().max(QUARTERS_MIN);
+            self.token((quarter - QUARTERS_MIN) as u64, 6 + sign)
         }
     }
 
