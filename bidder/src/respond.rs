@@ -224,6 +224,7 @@ fn bid<'a>(
         exp_s: u32::try_from(win.hold_ms / 1000).ok(),
         language: language.filter(|_| !by_tag),
         langb: language.filter(|_| by_tag),
+        apis: &creative.apis,
         dsa: transparency(auction, win),
         skadn: texts.skadn.as_ref(),
         ..plain

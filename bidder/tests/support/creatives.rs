@@ -22,6 +22,11 @@ pub fn change(name: &str, it: &mut Creative) -> bool {
             it.format = html("<script src=\"mraid.js\"></script>");
             it.apis = vec![5];
         }
+        "vpaid" => {
+            let file = file("https://cdn.shop.example/ad.js", "application/javascript");
+            it.format = CreativeFormat::Video(Media::of_file(15, file));
+            it.apis = vec![2, 7];
+        }
         "approved" => say(it, ApprovalState::Approved),
         "rejected" => say(it, ApprovalState::Rejected),
         "skippable" => it.format = skippable(),
