@@ -233,6 +233,7 @@ fn line_item(campaign: CampaignId, name: String, creatives: Vec<CreativeId>) -> 
         deals: Deals::OpenAndAnyDeal,
         creatives,
         rotation: Default::default(),
+        roadblock: false,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::frequency::{Counting, Limit, People};
 use crate::money::Hold;
 use crate::pod::Piece;
 use crate::provisional::Provisional;
+use crate::roadblock;
 use crate::rules::{Market, Offer};
 use crate::snapshot::{Ad, Item, Snapshot};
 use crate::tally::Tally;
@@ -119,6 +120,8 @@ pub struct Work {
     pub(crate) offers: Vec<Offer>,
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) pieces: Vec<(usize, Piece)>,
+    /// Candidates that want all impressions or none, with the impression's position.
+    pub(crate) aside: Vec<(usize, Candidate)>,
 }
 
 impl Work {
@@ -134,6 +137,7 @@ impl Work {
             offers: Vec::new(),
             candidates: Vec::new(),
             pieces: Vec::new(),
+            aside: Vec::new(),
         }
     }
 }
@@ -153,6 +157,8 @@ pub struct Win {
     pub hold_ms: i64,
     /// Impressions that it buys.
     pub quantity: i64,
+    /// Whether it must be won together with all others that are.
+    pub grouped: bool,
 }
 
 impl Win {
@@ -171,6 +177,7 @@ pub fn run(
     mut explain: Option<&mut Sink>,
 ) -> bool {
     let imp_keys = find(auction, work);
+    work.aside.clear();
     let mut any = false;
     for (position, imp) in auction.request.imps.iter().enumerate() {
         if position > 0 && auction.is_late() {
@@ -195,8 +202,9 @@ pub fn run(
         collect(auction, &slot, work, (wins, explain.as_deref_mut()));
         choose(auction, &slot, work, (wins, explain.as_deref_mut()));
     }
+    keep_best(auction, work, (wins, explain.as_deref_mut()));
+    roadblock::decide(auction, (work, &imp_keys), (wins, explain));
     work.imp_keys = imp_keys;
-    keep_best(auction, work, (wins, explain));
     any
 }
 

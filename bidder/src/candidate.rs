@@ -14,6 +14,7 @@ use crate::explain::Numbers;
 use crate::fit;
 use crate::pod::{self, Separation};
 use crate::price::{self, PriceRule, Terms};
+use crate::roadblock;
 use crate::rotation;
 use crate::rules::{self, Offer};
 use crate::score::Scorer;
@@ -201,6 +202,7 @@ pub(crate) fn consider(
     if slot.quantity < 1 {
         return Err(Reject::Floor);
     }
+    roadblock::check(auction, slot.imp, item)?;
     auction.counting().check(&item.limits)?;
     let mut best: Option<Candidate> = None;
     let (mut refused, before) = (None, work.candidates.len());

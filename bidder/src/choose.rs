@@ -9,12 +9,13 @@ use crate::candidate::{Candidate, Slot, Tier};
 use crate::config::PerImp;
 use crate::explain::Sink;
 use crate::pod::{self, PIECES_MAX, Piece, Room};
+use crate::roadblock;
 
 /// How often a pod is filled anew because some campaign had no money for its part.
 const FILLINGS_MAX: usize = 4;
 
 /// The wins so far, and where verdicts go when somebody asks.
-type Into<'a, 'b> = (&'a mut Vec<Win>, Option<&'b mut Sink>);
+pub(crate) type Into<'a, 'b> = (&'a mut Vec<Win>, Option<&'b mut Sink>);
 
 /// Bids for one impression: fills its dynamic pod, or else takes the best candidates, each of another line item.
 pub(crate) fn choose(
@@ -24,6 +25,7 @@ pub(crate) fn choose(
     (wins, explain): Into<'_, '_>,
 ) {
     let mut candidates = std::mem::take(&mut work.candidates);
+    roadblock::set_aside(auction, slot.position, &mut candidates, &mut work.aside);
     candidates.sort_unstable_by_key(|candidate| Reverse(candidate.rank()));
     let exchange = auction.config.exchanges.get(auction.exchange.0);
     let limits = exchange.map(|exchange| exchange.per_imp);
@@ -194,7 +196,7 @@ const NO_PIECE: Piece = Piece {
 };
 
 /// Takes money and room under the caps for a bid, if they are there; a test takes neither, but asks.
-fn take(
+pub(crate) fn take(
     auction: &Auction<'_>,
     slot: &Slot<'_>,
     candidate: &mut Candidate,
@@ -241,6 +243,7 @@ fn win(auction: &Auction<'_>, slot: &Slot<'_>, candidate: &mut Candidate) -> Res
         hold,
         hold_ms,
         quantity: slot.quantity,
+        grouped: false,
     })
 }
 

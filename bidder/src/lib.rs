@@ -38,6 +38,7 @@ pub mod pseudonym;
 pub mod rates;
 pub mod record;
 pub mod respond;
+mod roadblock;
 pub mod rotation;
 pub mod rules;
 pub mod samples;

@@ -176,6 +176,7 @@ pub fn write_answer(
             .map_or("", |(_, _, written)| written.id.as_str()),
         cur: auction.market.currency,
         seat: Some(auction.market.seat),
+        grouped: bids.iter().filter(|(win, ..)| win.grouped).count(),
     };
     format.write_response(out, &head, &listed);
 }

@@ -71,6 +71,7 @@ fn title(reject: Reject) -> &'static str {
         Reject::Language => "Language not accepted",
         Reject::Approval => "Creative not approved",
         Reject::Deal => "Deal not bought",
+        Reject::Roadblock => "Not all of the page",
         Reject::FrequencyCap => "Frequency cap reached",
         Reject::UnknownUser => "User not known",
         Reject::Pacing => "Held back by pacing",
@@ -123,6 +124,9 @@ fn advice(reject: Reject) -> &'static str {
             "Submit the creative to the exchange; an administrator notes its decision on the creative's page."
         }
         Reject::Deal => "Let the line item buy any deal, or add the deal's id to it.",
+        Reject::Roadblock => {
+            "It takes all impressions of a page or none: add creatives for every slot, or let it bid on single ones."
+        }
         Reject::FrequencyCap => {
             "Raise the cap or shorten its window if these users should see more; otherwise it works as set."
         }

@@ -11,6 +11,7 @@ pub use rule::Rule;
 mod banner;
 mod bid;
 mod ext;
+mod group;
 mod json;
 mod lint;
 mod media;
@@ -41,6 +42,8 @@ pub struct Expectations {
     pub required: Vec<String>,
     /// Creatives (`crid`) of line items that buy on any deal.
     pub takes_any_deal: Vec<String>,
+    /// Creatives (`crid`) of line items that take all impressions of a page or none.
+    pub roadblocks: Vec<String>,
 }
 
 impl Expectations {
@@ -53,6 +56,7 @@ impl Expectations {
             macros: Vec::new(),
             required: Vec::new(),
             takes_any_deal: Vec::new(),
+            roadblocks: Vec::new(),
         }
     }
 }
@@ -159,6 +163,7 @@ impl Court<'_> {
             }
         }
         self.judge_repeats(found);
+        group::check(self, found);
         pods::check(self, found);
     }
 

@@ -79,6 +79,7 @@ fn expectations(case: &Value) -> Expectations {
     };
     expectations.required = texts("required");
     expectations.takes_any_deal = texts("takes_any_deal");
+    expectations.roadblocks = texts("roadblocks");
     if let Some(name) = case["price_macro"].as_str() {
         expectations.price_macro = name.to_owned();
     }

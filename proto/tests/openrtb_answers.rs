@@ -12,6 +12,7 @@ fn head() -> ResponseHead<'static> {
         bidid: "b",
         cur: Currency::USD,
         seat: Some("s"),
+        grouped: 0,
     }
 }
 

@@ -72,6 +72,7 @@ fn head() -> ResponseHead<'static> {
         bidid: "b",
         cur: Currency::USD,
         seat: Some("s"),
+        grouped: 0,
     }
 }
 

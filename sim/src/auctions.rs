@@ -156,6 +156,8 @@ pub struct Summary {
     pub on_deals: u64,
     /// Bids signed for SKAdNetwork.
     pub signed: u64,
+    /// Groups of bids.
+    pub groups: u64,
     /// Requests refused as malformed.
     pub refused: u64,
     /// Broken rules, counted.
@@ -171,6 +173,7 @@ impl Summary {
         self.answered += other.answered;
         self.on_deals += other.on_deals;
         self.signed += other.signed;
+        self.groups += other.groups;
         self.refused += other.refused;
         for (medium, count) in other.bids {
             *self.bids.entry(medium).or_default() += count;
@@ -195,6 +198,8 @@ impl Summary {
             return;
         };
         let seats = response["seatbid"].as_array().into_iter().flatten();
+        let groups = seats.clone().filter(|seat| seat["group"] == 1);
+        self.groups += groups.count() as u64;
         let mut any = false;
         for bid in seats.flat_map(|seat| seat["bid"].as_array().into_iter().flatten()) {
             any = true;
@@ -237,11 +242,12 @@ pub fn run(seed: u64, auctions: u64, mut on_progress: impl FnMut(u64)) -> Summar
 
 fn one_catalogue(seed: u64, auctions: u64) -> Summary {
     let campaigns = MemoryCampaigns::new();
-    let takes_any_deal = catalogue::fill(&campaigns, seed);
+    let wants = catalogue::fill(&campaigns, seed);
     let mut desk = Desk::new(&campaigns, seed);
     let mut requests = Mix::new(seed, Scope::All);
     let expectations = Expectations {
-        takes_any_deal,
+        takes_any_deal: wants.any_deal,
+        roadblocks: wants.roadblock,
         ..expectations()
     };
     let mut summary = Summary::default();

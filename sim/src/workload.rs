@@ -245,6 +245,7 @@ fn line_item(
         deals: Deals::OpenOnly,
         creatives: vec![creative],
         rotation: Default::default(),
+        roadblock: false,
     };
     store.put_line_item(&line_item).expect("it is complete");
 }

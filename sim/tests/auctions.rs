@@ -31,6 +31,7 @@ fn no_answer_breaks_a_rule() {
     assert!(summary.answered > AUCTIONS / 4, "{summary:?}");
     assert!(summary.on_deals > 300, "{summary:?}");
     assert!(summary.signed > 50, "{summary:?}");
+    assert!(summary.groups > 50, "{summary:?}");
     let often = |medium| summary.bids.get(&medium).is_some_and(|count| *count > 300);
     assert!((1..=4).all(often), "{summary:?}");
 }

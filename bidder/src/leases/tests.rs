@@ -43,6 +43,7 @@ fn snapshot(count: u64, budget: Micros) -> Snapshot {
         deals: Default::default(),
         creatives: vec![CreativeId(1)],
         rotation: Default::default(),
+        roadblock: false,
     });
     let creative = Creative {
         id: CreativeId(1),

@@ -150,6 +150,9 @@ struct Plainly {
     campaign_caps: Vec<FrequencyCap>,
     deals: Deals,
     creative: Creative,
+    /// What it shows beside.
+    also: Vec<CreativeFormat>,
+    roadblock: bool,
 }
 
 fn cpm(units: f64) -> Cpm {
@@ -167,6 +170,8 @@ fn plain() -> Plainly {
         caps: Vec::new(),
         campaign_caps: Vec::new(),
         deals: Deals::OpenOnly,
+        also: Vec::new(),
+        roadblock: false,
         creative: Creative {
             id: CreativeId(0),
             advertiser: AdvertiserId(0),
@@ -328,6 +333,37 @@ fn standard_more(name: &str) -> Plainly {
             it.deals = Deals::Only(vec!["deal-1".into()]);
             it.bid = BidModel::Cpm(cpm(4.0));
         }
+        name if name.starts_with("roadblock") => it = roadblock(name),
+        other => panic!("{other} is not in the standard catalogue"),
+    }
+    it
+}
+
+/// All of a page with two banners, or nothing.
+fn roadblock(name: &str) -> Plainly {
+    let mut it = plain();
+    it.roadblock = true;
+    let CreativeFormat::Banner { markup, .. } = image("https://cdn.shop.example/wide.png") else {
+        panic!("an image is a banner")
+    };
+    it.also = vec![CreativeFormat::Banner {
+        width: 728,
+        height: 90,
+        markup,
+    }];
+    match name {
+        "roadblock" => {}
+        "roadblock-rich" => it.bid = BidModel::Cpm(cpm(4.0)),
+        "roadblock-once" => {
+            it.caps = vec![FrequencyCap {
+                impressions: 1,
+                window_s: 3600,
+                per: IdScope::User,
+            }];
+        }
+        // Enough for one of two.
+        "roadblock-poor" => it.budget = Micros(3_000),
+        "roadblock-video" => it.also.push(standard("video").creative.format),
         other => panic!("{other} is not in the standard catalogue"),
     }
     it
@@ -378,9 +414,18 @@ fn put(store: &MemoryCampaigns, name: &str) -> (String, LineItemId, CreativeId) 
     let creative = store
         .put_creative(&Creative {
             advertiser,
-            ..it.creative
+            ..it.creative.clone()
         })
         .unwrap();
+    let also = it.also.into_iter().map(|format| {
+        let one = Creative {
+            advertiser,
+            format,
+            ..it.creative.clone()
+        };
+        store.put_creative(&one).unwrap()
+    });
+    let creatives = [creative].into_iter().chain(also).collect();
     let line_item = LineItem {
         id: LineItemId(0),
         campaign,
@@ -391,8 +436,9 @@ fn put(store: &MemoryCampaigns, name: &str) -> (String, LineItemId, CreativeId) 
         targeting: it.targeting,
         frequency_caps: it.caps,
         deals: it.deals,
-        creatives: vec![creative],
+        creatives,
         rotation: Default::default(),
+        roadblock: it.roadblock,
     };
     let line_item = store.put_line_item(&line_item).unwrap();
     (name.to_owned(), line_item, creative)

@@ -31,6 +31,13 @@ const ROTATIONS: &[(&str, &str)] = &[
     ("weighted", "each by its weight"),
     ("sequence", "one after the other to each user"),
 ];
+/// What it can want beside, with its meaning.
+const OPTIONS: &[(&str, &str)] = &[(
+    ROADBLOCK,
+    "Roadblock: all slots of a page together, or none; only where the exchange says that a request has them all",
+)];
+/// All slots of a page or none.
+const ROADBLOCK: &str = "roadblock";
 
 /// The inputs. `creatives` are those of the campaign's advertiser.
 pub(crate) fn draw(form: &FormView<'_>, creatives: &[Creative]) -> Markup {
@@ -42,6 +49,10 @@ pub(crate) fn draw(form: &FormView<'_>, creatives: &[Creative]) -> Markup {
                 format!("{} ({})", one.name, one.format.label()),
             )
         })
+        .collect();
+    let options: Vec<_> = OPTIONS
+        .iter()
+        .map(|(word, meaning)| ((*word).to_owned(), (*meaning).to_owned()))
         .collect();
     html! {
         (form.summary())
@@ -63,6 +74,7 @@ pub(crate) fn draw(form: &FormView<'_>, creatives: &[Creative]) -> Markup {
         }
         (targeting::draw(form))
         (frequency::draw(form, "this line item"))
+        (form.boxes("options", "Only as a whole", &options))
         h3 { "Deals" }
         div.columns {
             (form.choice("deals.type", "It buys", DEALS))
@@ -100,6 +112,9 @@ pub(crate) fn values(line_item: &LineItem) -> Values {
     }
     targeting::set(&mut values, document.targeting);
     frequency::set(&mut values, &document.frequency_caps);
+    if document.roadblock {
+        values.set("options", ROADBLOCK);
+    }
     values.set("deals.type", document.deals.kind.word());
     values.set("deals.ids", document.deals.ids.join("\n"));
     values
@@ -108,6 +123,10 @@ pub(crate) fn values(line_item: &LineItem) -> Values {
 /// Reads the form.
 pub(crate) fn parse(values: &Values, id: u64, campaign: u64) -> Result<LineItem, Problem> {
     let mut reader = Reader::new(values);
+    let options = reader.words("options", |word| {
+        OPTIONS.iter().find(|(own, _)| *own == word)
+    });
+    let options: Vec<_> = options.iter().map(|(word, _)| *word).collect();
     let creative_ids = reader.words("creative_ids", |id| id.parse().ok());
     let document = LineItemDoc {
         id,
@@ -126,6 +145,7 @@ pub(crate) fn parse(values: &Values, id: u64, campaign: u64) -> Result<LineItem,
             ids: reader.list("deals.ids"),
         },
         rotation: parse_rotation(&mut reader, &creative_ids),
+        roadblock: options.contains(&ROADBLOCK),
         creative_ids,
         warnings: Vec::new(),
     };

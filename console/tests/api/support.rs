@@ -302,5 +302,6 @@ pub(crate) fn line_item(name: &str, campaign: CampaignId, creative: CreativeId) 
         deals: Deals::OpenOnly,
         creatives: vec![creative],
         rotation: Default::default(),
+        roadblock: false,
     }
 }

@@ -149,6 +149,8 @@ pub struct LineItem {
     pub creatives: Vec<CreativeId>,
     /// Which of them, where several fit.
     pub rotation: Rotation,
+    /// Whether it takes all impressions of a page together or none (`allimps`, `seatbid.group`).
+    pub roadblock: bool,
 }
 
 impl Campaign {

@@ -95,6 +95,8 @@ closed_list! {
         Approval => "approval",
         /// The deal is not one the line item buys, or the auction is private.
         Deal => "deal",
+        /// It wants all impressions of the page together, and cannot have them all.
+        Roadblock => "roadblock",
         /// A frequency cap is reached.
         FrequencyCap => "frequency_cap",
         /// A frequency cap needs a user, and there is none that may be used.

@@ -24,6 +24,8 @@ pub enum Rule {
     DuplicateBidId,
     /// The bid is for an impression of the request.
     ImpId,
+    /// A group of bids is for all impressions of a page, once each, of one advertiser.
+    Group,
     /// The price is a positive number.
     Price,
     /// The price is at least the floor that applies.

@@ -123,6 +123,9 @@ impl Mix {
             3 => request["wseat"] = json!(["other"]),
             _ => {}
         }
+        if rng.chance(0.3) {
+            request["allimps"] = json!(1);
+        }
         if rng.chance(0.05) {
             request["test"] = json!(1);
         }
@@ -227,6 +230,7 @@ mod tests {
             "/source/ext/schain",
             "/ext/schain",
             "/test",
+            "/allimps",
             "/acat",
             "/cattax",
             "/ext/bcrid",

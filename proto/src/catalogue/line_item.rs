@@ -47,6 +47,10 @@ pub struct LineItemDoc {
     /// Which of its creatives is shown where several fit; the one of the best predicted value when left out.
     #[serde(default)]
     pub rotation: RotationDoc,
+    /// Whether it takes all impressions of a page together or none; it bids only where the exchange says that a
+    /// request has them all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub roadblock: bool,
     /// What the answer to saving says: rules that can never match. Ignored when sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<FieldError>,
@@ -204,6 +208,7 @@ impl From<&LineItem> for LineItemDoc {
             deals: (&line_item.deals).into(),
             creative_ids: line_item.creatives.iter().map(|id| id.0).collect(),
             rotation: (&line_item.rotation).into(),
+            roadblock: line_item.roadblock,
             warnings: Vec::new(),
         }
     }
@@ -241,6 +246,7 @@ impl LineItemDoc {
             deals,
             creatives: self.creative_ids.into_iter().map(CreativeId).collect(),
             rotation,
+            roadblock: self.roadblock,
         })
     }
 }

@@ -89,7 +89,7 @@ prop_compose! {
         frequency_caps in vec(cap(), 0..3),
         deals in deals(),
         creatives in proptest::collection::btree_set(any::<u64>(), 0..4),
-        weighted in any::<bool>(),
+        (weighted, roadblock) in any::<(bool, bool)>(),
     ) -> LineItemDoc {
         LineItemDoc {
             id, campaign_id, name, status, max_bid_cpm_micros, deals,
@@ -102,6 +102,7 @@ prop_compose! {
                 RotationDoc { kind: RotationWord::Sequence, weights: vec![] }
             },
             creative_ids: creatives.into_iter().collect(),
+            roadblock,
             warnings: Vec::new(),
         }
     }

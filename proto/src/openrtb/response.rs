@@ -20,7 +20,7 @@ pub enum MarkupType {
     Native = 4,
 }
 
-/// The top level of a response with one seat.
+/// The top level of a response of one seat.
 #[derive(Debug, Clone, Copy)]
 pub struct ResponseHead<'a> {
     /// The request's id.
@@ -31,6 +31,21 @@ pub struct ResponseHead<'a> {
     pub cur: Currency,
     /// The seat that bids; not sent when absent.
     pub seat: Option<&'a str>,
+    /// How many of the last bids are won together or not at all (`seatbid.group`).
+    pub grouped: usize,
+}
+
+impl ResponseHead<'_> {
+    /// The bids that are won one by one, and those that are won together; parts without bids are left out.
+    pub(crate) fn parts<'b, 'c>(
+        &self,
+        bids: &'b [Bid<'c>],
+    ) -> impl Iterator<Item = (bool, &'b [Bid<'c>])> {
+        let alone = bids.len().saturating_sub(self.grouped);
+        let (alone, together) = bids.split_at_checked(alone).unwrap_or_default();
+        let parts = [(false, alone), (true, together)];
+        parts.into_iter().filter(|(_, bids)| !bids.is_empty())
+    }
 }
 
 /// One bid. Empty lists and absent values are not sent.
@@ -133,7 +148,18 @@ pub fn write_response(out: &mut Vec<u8>, head: &ResponseHead<'_>, bids: &[Bid<'_
     json_bytes(out, head.id);
     text(out, "bidid", Some(head.bidid));
     text(out, "cur", Some(head.cur.as_str()));
-    out.extend_from_slice(b",\"seatbid\":[{\"bid\":[");
+    out.extend_from_slice(b",\"seatbid\":[");
+    for (index, (together, bids)) in head.parts(bids).enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_seat(out, (head.seat, together), bids);
+    }
+    out.extend_from_slice(b"]}");
+}
+
+fn write_seat(out: &mut Vec<u8>, (seat, together): (Option<&str>, bool), bids: &[Bid<'_>]) {
+    out.extend_from_slice(b"{\"bid\":[");
     for (index, bid) in bids.iter().enumerate() {
         if index > 0 {
             out.push(b',');
@@ -141,8 +167,9 @@ pub fn write_response(out: &mut Vec<u8>, head: &ResponseHead<'_>, bids: &[Bid<'_
         write_bid(out, bid);
     }
     out.push(b']');
-    text(out, "seat", head.seat);
-    out.extend_from_slice(b"}]}");
+    text(out, "seat", seat);
+    number(out, "group", together.then_some(1));
+    out.push(b'}');
 }
 
 /// Appends a response that says why there is no bid (`nbr`, a code of the OpenRTB list).

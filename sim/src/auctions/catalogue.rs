@@ -36,10 +36,19 @@ const SIZES: [(u32, u32); 10] = [
     (480, 270),
 ];
 
-/// Fills the store; returns the creatives (`crid`) whose line items buy on any deal.
-pub(crate) fn fill(store: &MemoryCampaigns, seed: u64) -> Vec<String> {
+/// Creatives (`crid`) by what their line items want.
+#[derive(Debug, Default)]
+pub(crate) struct Wants {
+    /// Buys on any deal.
+    pub(crate) any_deal: Vec<String>,
+    /// All impressions of a page or none.
+    pub(crate) roadblock: Vec<String>,
+}
+
+/// Fills the store.
+pub(crate) fn fill(store: &MemoryCampaigns, seed: u64) -> Wants {
     let mut rng = SplitMix64::new(mix(seed ^ 0x6361_7461));
-    let mut takes_any_deal = Vec::new();
+    let mut wants = Wants::default();
     for index in 0..LINE_ITEMS {
         let advertiser = Advertiser {
             id: AdvertiserId(0),
@@ -50,19 +59,29 @@ pub(crate) fn fill(store: &MemoryCampaigns, seed: u64) -> Vec<String> {
         let campaign = store
             .put_campaign(&campaign(&mut rng, advertiser))
             .expect(PUT);
-        let count = 1 + rng.below(4) as usize;
+        // Who wants all of a page has something for each of its slots.
+        let roadblock = rng.chance(0.05);
+        let count = match roadblock {
+            true => CREATIVES_TRIED_MAX,
+            false => 1 + rng.below(4) as usize,
+        };
         let creatives: Vec<CreativeId> = (0..count.min(CREATIVES_TRIED_MAX))
             .map(|_| creative(&mut rng, advertiser))
             .map(|creative| store.put_creative(&creative).expect(PUT))
             .collect();
-        let item = line_item(&mut rng, campaign, creatives);
-        if item.deals == Deals::OpenAndAnyDeal {
-            let own = item.creatives.iter().map(ToString::to_string);
-            takes_any_deal.extend(own);
+        let item = LineItem {
+            roadblock,
+            ..line_item(&mut rng, campaign, creatives)
+        };
+        let own = || item.creatives.iter().map(ToString::to_string);
+        if roadblock {
+            wants.roadblock.extend(own());
+        } else if item.deals == Deals::OpenAndAnyDeal {
+            wants.any_deal.extend(own());
         }
         store.put_line_item(&item).expect(PUT);
     }
-    takes_any_deal
+    wants
 }
 
 fn campaign(rng: &mut SplitMix64, advertiser: AdvertiserId) -> Campaign {
@@ -131,6 +150,7 @@ fn line_item(rng: &mut SplitMix64, campaign: CampaignId, creatives: Vec<Creative
         deals,
         creatives,
         rotation: Rotation::default(),
+        roadblock: false,
     }
 }
 
@@ -145,6 +165,7 @@ fn creative(rng: &mut SplitMix64, advertiser: AdvertiserId) -> Creative {
         // Only HTML expands or has video inside.
         attributes.retain(|attribute| !(3..=7).contains(attribute));
     }
+    let mraid = is_html(&format) && rng.chance(0.2);
     let language = rng.pick(&[None, Some("en"), Some("de"), Some("fr")]);
     Creative {
         id: CreativeId(0),
@@ -170,7 +191,7 @@ fn creative(rng: &mut SplitMix64, advertiser: AdvertiserId) -> Creative {
         }),
         frequency_caps: Vec::new(),
         taxonomy: 1,
-        apis: Vec::new(),
+        apis: mraid.then_some(5).into_iter().collect(),
         sample_url: None,
         trackers: Trackers::default(),
         approvals: BTreeMap::new(),

@@ -223,5 +223,6 @@ fn line_item(sketch: &Sketch, campaign: CampaignId, creatives: Vec<CreativeId>) 
         deals: Deals::OpenOnly,
         creatives,
         rotation: Rotation::default(),
+        roadblock: false,
     }
 }

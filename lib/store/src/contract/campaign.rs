@@ -137,6 +137,7 @@ fn line_item() -> LineItem {
         deals: Deals::Only(vec!["deal 1".to_owned()]),
         creatives: vec![CreativeId(2), CreativeId(1)],
         rotation: Default::default(),
+        roadblock: false,
     }
 }
 

@@ -7,12 +7,15 @@ use crate::openrtb::{Bid, ResponseHead};
 /// Appends the response with these bids to `out`.
 pub fn write_response(out: &mut Vec<u8>, head: &ResponseHead<'_>, bids: &[Bid<'_>]) {
     text(out, 1, Some(head.id));
-    message(out, 2, |out| {
-        for bid in bids {
-            message(out, 1, |out| write_bid(out, bid));
-        }
-        text(out, 2, head.seat);
-    });
+    for (together, bids) in head.parts(bids) {
+        message(out, 2, |out| {
+            for bid in bids {
+                message(out, 1, |out| write_bid(out, bid));
+            }
+            text(out, 2, head.seat);
+            number(out, 3, together.then_some(1));
+        });
+    }
     text(out, 3, Some(head.bidid));
     text(out, 4, Some(head.cur.as_str()));
 }
