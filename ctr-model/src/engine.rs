@@ -5,12 +5,21 @@
 //! [`Scorer`] is the same, laid out for serving.
 
 pub mod column;
+mod example;
+mod factors;
+pub mod halves;
+mod index;
 pub mod learner;
 pub mod scorer;
+mod simd;
+mod snapshot;
+mod table;
 pub mod weights;
 
+pub use halves::{Half, Split};
 pub use learner::{Learner, TableStats};
-pub use scorer::Scorer;
+pub use scorer::{Estimate, Scorer};
+pub use simd::Level;
 pub use weights::{Optimiser, Snapshot, Weights};
 
 /// Most fields of an example: the pair buffers of one example stay below a level-two cache.
@@ -102,4 +111,35 @@ pub struct Rows<'a> {
     pub labels: &'a [f32],
     /// How much a row counts, one a row; empty when every row counts once.
     pub weights: &'a [f32],
+}
+
+impl<'a> Rows<'a> {
+    /// # Panics
+    /// When the slices do not fit each other.
+    fn check(&self, fields: usize) {
+        let rows = self.labels.len();
+        assert_eq!(
+            self.columns.len(),
+            rows * fields,
+            "a token for every field of every row"
+        );
+        let weights = self.weights.len();
+        assert!(
+            weights == 0 || weights == rows,
+            "a weight for every row, or none"
+        );
+    }
+
+    /// Parts of `rows` rows each, the last perhaps shorter.
+    fn split(self, fields: usize, rows: usize) -> impl Iterator<Item = Self> {
+        let columns = self.columns.chunks(rows * fields);
+        let mut weights = self.weights.chunks(rows);
+        columns
+            .zip(self.labels.chunks(rows))
+            .map(move |(columns, labels)| Rows {
+                columns,
+                labels,
+                weights: weights.next().unwrap_or_default(),
+            })
+    }
 }

@@ -16,6 +16,8 @@ pub struct Weights {
     pub keys: Vec<u32>,
     /// The linear weight of each key.
     pub linear: Vec<f32>,
+    /// What examples said about each linear weight, in squared gradients; empty when it is not kept.
+    pub information: Vec<f32>,
     /// Which row of `factors` each key has, or [`NO_ROW`].
     pub rows: Vec<u32>,
     /// Rows of [`Spec::row_len`] factors: for each field of a partner, `k` numbers.
@@ -29,13 +31,15 @@ pub struct Weights {
 pub struct Optimiser {
     /// Examples learned.
     pub examples: u64,
+    /// Decides the first values of factors.
+    pub seed: u64,
+    /// The epoch it was in.
+    pub epoch: u8,
     /// State of the bias.
     pub bias: f32,
-    /// State of each linear weight.
-    pub linear: Vec<f32>,
-    /// Sightings and age of each key, packed.
+    /// Sightings (upper bits, 0 where a key has a row) and last epoch (lowest 8 bits) of each key.
     pub seen: Vec<u32>,
-    /// State of the factors, row by row.
+    /// State of the factors: for each row, [`Spec::fields`] numbers.
     pub factors: Vec<f32>,
     /// State of `dense`.
     pub dense: Vec<f32>,
@@ -72,8 +76,8 @@ pub enum WeightsError {
         /// The list.
         what: &'static str,
     },
-    /// NaN or infinite.
-    #[error("{what} has a number that is not finite")]
+    /// NaN, infinite, or below zero where that cannot be.
+    #[error("{what} has a number that cannot be")]
     Number {
         /// The list.
         what: &'static str,
@@ -89,6 +93,9 @@ impl Weights {
         self.spec.check()?;
         let keys = self.keys.len();
         length("linear", self.linear.len(), keys)?;
+        if !self.information.is_empty() {
+            length("information", self.information.len(), keys)?;
+        }
         length("rows", self.rows.len(), keys)?;
         let row_len = self.spec.row_len();
         let rows = self.factors.len().checked_div(row_len).unwrap_or(0);
@@ -106,6 +113,7 @@ impl Weights {
         for (what, numbers) in [
             ("bias", std::slice::from_ref(&self.bias)),
             ("linear", &self.linear),
+            ("information", &self.information),
             ("factors", &self.factors),
             ("dense", &self.dense),
         ] {
@@ -113,7 +121,45 @@ impl Weights {
                 return Err(WeightsError::Number { what });
             }
         }
+        if self
+            .information
+            .iter()
+            .any(|&information| information < 0.0)
+        {
+            return Err(WeightsError::Number {
+                what: "information",
+            });
+        }
         Ok(())
+    }
+}
+
+impl Optimiser {
+    /// Refuses lists that are neither empty nor as long as the weights', and what is no number.
+    pub(crate) fn check(&self, weights: &Weights) -> Result<(), WeightsError> {
+        let keys = weights.keys.len();
+        let rows = weights
+            .factors
+            .len()
+            .checked_div(weights.spec.k)
+            .unwrap_or(0);
+        let rows = if weights.spec.row_len() == 0 { 0 } else { rows };
+        for (what, found, expected) in [
+            ("optimiser seen", self.seen.len(), keys),
+            ("optimiser factors", self.factors.len(), rows),
+        ] {
+            if found != 0 {
+                length(what, found, expected)?;
+            }
+        }
+        let numbers = self.factors.iter().chain([&self.bias]);
+        if numbers
+            .copied()
+            .all(|number| number.is_finite() && number >= 0.0)
+        {
+            return Ok(());
+        }
+        Err(WeightsError::Number { what: "optimiser" })
     }
 }
 
