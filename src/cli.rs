@@ -83,6 +83,10 @@ pub(crate) struct ServeArgs {
     /// Run only these parts, separated by commas.
     #[arg(long, value_name = "PARTS", value_delimiter = ',')]
     pub only: Vec<Part>,
+    /// Take the sockets of the server that holds the data folder, and go on when it has ended. Nobody is refused
+    /// meanwhile. Where none runs it starts as usual.
+    #[arg(long)]
+    pub take_over: bool,
 }
 
 /// A part that `serve` runs.

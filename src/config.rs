@@ -7,6 +7,7 @@ mod rules;
 mod skadnetwork;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bidder::invalid_traffic::TrafficLists;
 use bidder::supply::BlockedSellers;
@@ -33,6 +34,8 @@ pub(crate) struct Config {
     pub updater: updater::Config,
     /// The console's knobs.
     pub console: console::Config,
+    /// How long it still takes connections when it is told to end.
+    pub leave: Duration,
     /// The embedded event log's knobs.
     pub log: EmbeddedConfig,
 }
@@ -162,6 +165,7 @@ impl Config {
                 session_hours: file.console.session_hours,
                 ..console::Config::default()
             },
+            leave: Duration::from_millis(file.admin.leave_ms.into()),
             log: log_config(&file.log),
             data: file.data,
             bidder,

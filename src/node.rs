@@ -70,6 +70,18 @@ impl Node {
     /// # Errors
     /// When the folder cannot be written, is held by another process, or holds something damaged.
     pub(crate) fn open(config: &Config, describe: &str) -> anyhow::Result<Self> {
+        Self::open_after(config, describe, false)
+    }
+
+    /// The same; where the server that holds the folder is `leaving`, it is waited for.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    pub(crate) fn open_after(
+        config: &Config,
+        describe: &str,
+        leaving: bool,
+    ) -> anyhow::Result<Self> {
         let data = &config.data;
         std::fs::create_dir_all(data).with_context(|| {
             format!(
@@ -77,7 +89,7 @@ impl Node {
                 data.display()
             )
         })?;
-        let lock = acquire(data, describe)?;
+        let lock = acquire(data, describe, leaving)?;
         let open = |what: &str| format!("{what} in {}", data.display());
         let log = EmbeddedLog::open(&log_folder(data), config.log.clone(), describe)
             .with_context(|| open("event log"))?;
@@ -102,21 +114,26 @@ impl Node {
 
 /// How long a command that holds the folder for a moment, such as `verify`, is waited for.
 const PATIENCE_US: u64 = 30_000_000;
+/// How long a server that ends is waited for: it answers what is under way, applies the log and saves the learner.
+const LEAVING_PATIENCE_US: u64 = 120_000_000;
 /// Between two attempts.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(20);
 /// What a server says of itself and a command does not.
 const SERVER_MARK: &str = "admin ";
 
-/// Locks the folder. Commands end soon and are waited for; a server is not.
-fn acquire(data: &Path, describe: &str) -> anyhow::Result<FolderLock> {
+/// Locks the folder. Commands end soon and are waited for; a server only if it is leaving.
+fn acquire(data: &Path, describe: &str, leaving: bool) -> anyhow::Result<FolderLock> {
     let clock = SystemClock::new();
+    let patience = |holder: &str| match holder.contains(SERVER_MARK) {
+        true if leaving => LEAVING_PATIENCE_US,
+        true => 0,
+        false => PATIENCE_US,
+    };
     loop {
         let folder = data.display();
         match FolderLock::acquire(data, describe) {
             Ok(lock) => return Ok(lock),
-            Err(LogError::Held { holder, .. })
-                if !holder.contains(SERVER_MARK) && clock.monotonic_us() < PATIENCE_US =>
-            {
+            Err(LogError::Held { ref holder, .. }) if clock.monotonic_us() < patience(holder) => {
                 std::thread::sleep(PAUSE);
             }
             Err(error @ LogError::Held { .. }) => {

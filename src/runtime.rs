@@ -4,6 +4,7 @@ mod accounts;
 pub(crate) mod explaining;
 mod sockets;
 mod updating;
+mod waiting;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::config::Config;
 use crate::node::{Node, random_u64};
 pub(crate) use sockets::Sockets;
 use updating::{TotalsQuestion, Updating};
+pub(crate) use waiting::Waiting;
 
 /// Every part.
 pub(crate) const ALL_PARTS: &[Part] = &[Part::Bidder, Part::Pixel, Part::Updater, Part::Console];
@@ -57,9 +59,10 @@ impl Running {
         let metrics = Metrics::install()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let admin = sockets.admin.local_addr()?;
-        let node = Arc::new(Node::open(
+        let node = Arc::new(Node::open_after(
             config,
             &format!("pid {}, admin {admin}", std::process::id()),
+            sockets.taken_over,
         )?);
         let (front, back) = (Shutdown::new(), Shutdown::new());
         let upkeep = (metrics.clone(), back.clone());
@@ -93,7 +96,7 @@ impl Running {
             password = first_password(&node)?;
             web.push(start_console(config, &node, &clock, (listener, &front))?);
         }
-        let readiness = readiness(bidder.as_ref().map(|(bidder, _)| bidder.clone()));
+        let readiness = readiness(bidder.as_ref().map(|(bidder, _)| bidder.clone()), &front);
         let totals = updating.as_ref().map(Updating::questions);
         let explaining = bidder.as_ref().map(|(bidder, _)| {
             let log = Arc::clone(&node.log) as _;
@@ -144,12 +147,22 @@ impl Running {
             .settle()
     }
 
+    /// Announces the end: `/ready` says no from here on, and answers end their connections.
+    pub(crate) fn leave(&self) {
+        self.front.leave();
+    }
+
+    /// Takes no more connections; what is under way goes on until `stop` has waited for it.
+    pub(crate) fn stop_accepting(&self) {
+        self.front.trigger();
+    }
+
     /// Stops in order: requests first, then what they were logged to, then the rest.
     ///
     /// # Errors
     /// When a part had died.
     pub(crate) fn stop(self) -> anyhow::Result<()> {
-        self.front.trigger();
+        self.stop_accepting();
         if let Some((_, server)) = self.bidder {
             server.join()?;
         }
@@ -271,12 +284,13 @@ fn on_a_thread(
         .spawn(run)?)
 }
 
-fn readiness(bidder: Option<Bidder>) -> service_kit::admin::Readiness {
+fn readiness(bidder: Option<Bidder>, front: &Shutdown) -> service_kit::admin::Readiness {
+    let front = front.clone();
     Arc::new(move || {
-        bidder
-            .as_ref()
-            .map(|bidder| bidder.readiness().to_vec())
-            .unwrap_or_default()
+        let bidder = bidder.as_ref().map(|bidder| bidder.readiness().to_vec());
+        let mut parts = bidder.unwrap_or_default();
+        parts.push(("serving", !front.is_leaving()));
+        parts
     })
 }
 

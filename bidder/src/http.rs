@@ -306,7 +306,7 @@ fn empty(status: StatusCode) -> Response<Full<Bytes>> {
 }
 
 /// No bid, for a reason that lies with us.
-fn undecided(why: NoBid) -> Response<Full<Bytes>> {
+pub(crate) fn undecided(why: NoBid) -> Response<Full<Bytes>> {
     let mut response = empty(StatusCode::NO_CONTENT);
     let why = HeaderValue::from_static(why.label());
     response

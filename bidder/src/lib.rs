@@ -51,6 +51,7 @@ pub mod snapshot;
 pub mod supply;
 pub mod tally;
 pub mod targeting;
+pub mod waiting;
 
 pub use background::{Background, BackgroundError};
 pub use config::{Config, ConfigError, ExchangeConfig};

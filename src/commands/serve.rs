@@ -1,13 +1,21 @@
-//! `paceline serve`: the parts over one data folder, until a signal.
+//! `paceline serve`: the parts over one data folder, until a signal or until another process takes over.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::cli::ServeArgs;
+use anyhow::Context;
+use service_kit::drain::EndSignals;
+use service_kit::handover::{Named, Offer, Successor, Takeover};
+
+use crate::cli::{Part, ServeArgs};
 use crate::config::Config;
 use crate::node::server_of;
-use crate::runtime::{ALL_PARTS, Addresses, Running, Sockets};
+use crate::runtime::{ALL_PARTS, Addresses, Running, Sockets, Waiting};
 
-/// Runs until SIGTERM or Ctrl-C.
+/// The signal of a person who waits for the end.
+const AT_A_TERMINAL: &str = "SIGINT";
+
+/// Runs until SIGTERM, Ctrl-C or a successor.
 ///
 /// # Errors
 /// When the configuration, a port or the data folder is not usable, or a part dies.
@@ -21,29 +29,103 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     } else {
         &args.only
     };
-    // A folder in use explains a taken port better than the port does.
-    if let Some(holder) = server_of(&config.data) {
-        anyhow::bail!(
-            "the data folder {} is in use by another process ({holder}): stop it, or choose another folder with --data DIR",
-            config.data.display()
-        );
-    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let mut signals = runtime.block_on(async { service_kit::drain::EndSignals::install() })?;
-    let sockets = Sockets::bind(&config.listen, parts)?;
+    let mut signals = runtime.block_on(async { EndSignals::install() })?;
+    let (sockets, waiting) = sockets(&config, parts, args.take_over)?;
     let addresses = sockets.addresses()?;
+    let handles = sockets.handles()?;
     let running = Running::start(&config, sockets, parts)?;
+    drop(waiting);
+    let offer = runtime.block_on(async { offer(&config, handles) });
     announce(&config, &addresses, &running)?;
-    let signal = runtime.block_on(signals.next());
-    tracing::info!(
-        signal,
-        "stopping: no new connections, finishing what is under way"
-    );
+    let ending = runtime.block_on(next_ending(offer.as_ref(), &mut signals));
+    tracing::info!(why = ending.why(), "stopping");
+    // With these handles gone, the sockets close as soon as nothing is accepted here.
+    drop(offer);
+    running.leave();
+    if !matches!(ending, Ending::Signal(AT_A_TERMINAL)) {
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                _ = signals.next() => {}
+                () = tokio::time::sleep(config.leave) => {}
+            }
+        });
+    }
+    running.stop_accepting();
+    if let Ending::Taken(successor) = ending {
+        successor.stopped();
+    }
     running.stop()?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where a successor asks for the sockets, inside the data folder.
+fn handover_path(config: &Config) -> PathBuf {
+    config.data.join("handover.sock")
+}
+
+/// Sockets of our own, or those of the server that runs, which has stopped accepting when this returns.
+fn sockets(
+    config: &Config,
+    parts: &[Part],
+    take_over: bool,
+) -> anyhow::Result<(Sockets, Option<Waiting>)> {
+    // A folder in use explains a taken port better than the port does.
+    let Some(holder) = server_of(&config.data) else {
+        return Ok((Sockets::bind(&config.listen, parts)?, None));
+    };
+    let folder = config.data.display();
+    anyhow::ensure!(
+        take_over,
+        "the data folder {folder} is in use by another process ({holder}): stop it, take over from it with --take-over, or choose another folder with --data DIR"
+    );
+    let mut takeover = Takeover::ask(&handover_path(config))
+        .with_context(|| format!("the server of {folder} ({holder}) hands no sockets over"))?;
+    let sockets = Sockets::adopt(&config.listen, parts, takeover.sockets())?;
+    tracing::info!(holder, "has our sockets, and is asked to stop");
+    let waiting = Waiting::start(&sockets, takeover)?;
+    Ok((sockets, Some(waiting)))
+}
+
+/// Offers the sockets to a successor; where that is impossible, this process can only be stopped.
+fn offer(config: &Config, handles: Vec<Named>) -> Option<Offer> {
+    let offer = Offer::open(&handover_path(config), handles);
+    offer
+        .inspect_err(|error| tracing::warn!(%error, "no other process can take over"))
+        .ok()
+}
+
+/// Why a server ends.
+enum Ending {
+    Signal(&'static str),
+    Taken(Successor),
+}
+
+impl Ending {
+    fn why(&self) -> &'static str {
+        match self {
+            Self::Signal(name) => name,
+            Self::Taken(_) => "another process takes over",
+        }
+    }
+}
+
+async fn next_ending(offer: Option<&Offer>, signals: &mut EndSignals) -> Ending {
+    let taken = async {
+        match offer {
+            Some(offer) => offer.taken().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        name = signals.next() => Ending::Signal(name),
+        successor = taken => Ending::Taken(successor),
+    }
 }
 
 fn announce(config: &Config, addresses: &Addresses, running: &Running) -> anyhow::Result<()> {

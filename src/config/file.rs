@@ -123,6 +123,8 @@ pub(crate) struct Pixel {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Admin {
     pub listen: String,
+    /// At most 65535, a minute.
+    pub leave_ms: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -314,6 +316,7 @@ impl Default for Admin {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8083".to_owned(),
+            leave_ms: 1_000,
         }
     }
 }

@@ -1,12 +1,19 @@
-//! Sockets, bound before anything is announced as ready.
+//! Sockets, bound or taken over before anything is announced as ready.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
+use service_kit::handover::Named;
 use service_kit::listen;
 
 use super::Addresses;
 use crate::cli::Part;
 use crate::config::Listen;
+
+/// The keys that say where parts listen: also the names that sockets are handed over by.
+const CONSOLE: &str = "console.listen";
+const BIDDER: &str = "bidder.listen";
+const PIXEL: &str = "pixel.listen";
+const ADMIN: &str = "admin.listen";
 
 /// Bound sockets of the parts that run.
 pub(crate) struct Sockets {
@@ -14,6 +21,8 @@ pub(crate) struct Sockets {
     pub(super) bidder: Option<TcpListener>,
     pub(super) pixel: Option<TcpListener>,
     pub(super) admin: TcpListener,
+    /// They were another process's, which is about to end.
+    pub(super) taken_over: bool,
 }
 
 impl Sockets {
@@ -22,15 +31,36 @@ impl Sockets {
     /// # Errors
     /// Naming address and key of the first that is taken or no address.
     pub(crate) fn bind(addresses: &Listen, parts: &[Part]) -> anyhow::Result<Self> {
-        let part = |part, key: &str, address: &str| match parts.contains(&part) {
-            true => listen::bind(key, address).map(Some),
+        Self::adopt(addresses, parts, Vec::new())
+    }
+
+    /// The same, out of `given` where it listens where it should. What is not needed of it is let go.
+    ///
+    /// # Errors
+    /// Naming address and key of the first that is taken or no address.
+    pub(crate) fn adopt(
+        addresses: &Listen,
+        parts: &[Part],
+        mut given: Vec<Named>,
+    ) -> anyhow::Result<Self> {
+        let taken_over = !given.is_empty();
+        let mut one = |key: &str, address: &str| {
+            let fits = |(name, socket): &Named| name == key && listens_at(socket, address);
+            match given.iter().position(fits) {
+                Some(found) => Ok(given.swap_remove(found).1),
+                None => listen::bind(key, address),
+            }
+        };
+        let mut part = |part, key: &str, address: &str| match parts.contains(&part) {
+            true => one(key, address).map(Some),
             false => Ok(None),
         };
         Ok(Self {
-            console: part(Part::Console, "console.listen", &addresses.console)?,
-            bidder: part(Part::Bidder, "bidder.listen", &addresses.bidder)?,
-            pixel: part(Part::Pixel, "pixel.listen", &addresses.pixel)?,
-            admin: listen::bind("admin.listen", &addresses.admin)?,
+            console: part(Part::Console, CONSOLE, &addresses.console)?,
+            bidder: part(Part::Bidder, BIDDER, &addresses.bidder)?,
+            pixel: part(Part::Pixel, PIXEL, &addresses.pixel)?,
+            admin: one(ADMIN, &addresses.admin)?,
+            taken_over,
         })
     }
 
@@ -43,11 +73,29 @@ impl Sockets {
             listen::bind(key, address).or_else(|_| listen::bind(key, "127.0.0.1:0"))
         };
         Ok(Self {
-            console: Some(any("console.listen", &addresses.console)?),
-            bidder: Some(any("bidder.listen", &addresses.bidder)?),
-            pixel: Some(any("pixel.listen", &addresses.pixel)?),
-            admin: any("admin.listen", &addresses.admin)?,
+            console: Some(any(CONSOLE, &addresses.console)?),
+            bidder: Some(any(BIDDER, &addresses.bidder)?),
+            pixel: Some(any(PIXEL, &addresses.pixel)?),
+            admin: any(ADMIN, &addresses.admin)?,
+            taken_over: false,
         })
+    }
+
+    /// Second handles of the same sockets, each under its key.
+    ///
+    /// # Errors
+    /// When the process has no file descriptors left.
+    pub(crate) fn handles(&self) -> std::io::Result<Vec<Named>> {
+        let all = [
+            (CONSOLE, self.console.as_ref()),
+            (BIDDER, self.bidder.as_ref()),
+            (PIXEL, self.pixel.as_ref()),
+            (ADMIN, Some(&self.admin)),
+        ];
+        all.into_iter()
+            .filter_map(|(name, socket)| Some((name, socket?)))
+            .map(|(name, socket)| Ok((name.to_owned(), socket.try_clone()?)))
+            .collect()
     }
 
     /// Where they are.
@@ -65,4 +113,15 @@ impl Sockets {
             admin: self.admin.local_addr()?,
         })
     }
+}
+
+/// Whether a socket is what `bind` would give for an address; any port stands for port 0.
+fn listens_at(socket: &TcpListener, address: &str) -> bool {
+    let wanted = listen::resolve(address).ok();
+    let same = |here: SocketAddr, wanted: SocketAddr| {
+        here.ip() == wanted.ip() && (wanted.port() == 0 || here.port() == wanted.port())
+    };
+    let here = socket.local_addr().ok();
+    here.zip(wanted)
+        .is_some_and(|(here, wanted)| same(here, wanted))
 }

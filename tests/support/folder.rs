@@ -59,6 +59,14 @@ impl Folder {
         self.listen(ports.try_into().unwrap());
     }
 
+    /// How long servers still take connections when they are told to end.
+    pub(crate) fn leave_ms(&self, ms: u16) {
+        let path = self.file("paceline.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let text = text.replace("leave_ms = 0", &format!("leave_ms = {ms}"));
+        std::fs::write(path, text).unwrap();
+    }
+
     /// Writes the configuration: short waiting times, and these ports.
     pub(crate) fn listen(&self, [console, bidder, pixel, admin]: [u16; 4]) {
         let text = format!(
@@ -66,7 +74,7 @@ impl Folder {
              [console]\nlisten = \"127.0.0.1:{console}\"\n\
              [bidder]\nlisten = \"127.0.0.1:{bidder}\"\n\
              [pixel]\nlisten = \"127.0.0.1:{pixel}\"\n\
-             [admin]\nlisten = \"127.0.0.1:{admin}\"\n\
+             [admin]\nleave_ms = 0\nlisten = \"127.0.0.1:{admin}\"\n\
              [updater]\nlateness_s = 1\nclick_window_s = 1\nconversion_window_s = 2\n\
              publish_every_ms = 500\ncheckpoint_every_s = 1\n\
              [exchange.generic]\nhold_web_s = 2\nhold_app_s = 2\n"

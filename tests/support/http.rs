@@ -34,6 +34,25 @@ impl Reply {
         }
     }
 
+    /// Reads one answer, whose length must be stated or which must have no body.
+    fn read(stream: &mut TcpStream) -> Self {
+        let mut bytes = Vec::new();
+        let mut chunk = [0; 4096];
+        loop {
+            let read = stream.read(&mut chunk).unwrap();
+            assert!(read > 0, "closed before its answer: {bytes:?}");
+            bytes.extend_from_slice(&chunk[..read]);
+            let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+                continue;
+            };
+            let head = Self::parse(&bytes[..end + 4]);
+            let length = head.header("content-length").unwrap_or("0");
+            if bytes.len() >= end + 4 + length.parse::<usize>().unwrap() {
+                return Self::parse(&bytes);
+            }
+        }
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
@@ -63,6 +82,48 @@ pub(crate) fn request(start: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec
     }
     text.push_str("\r\n");
     [text.as_bytes(), body].concat()
+}
+
+/// A client's connection, or one for every request.
+pub(crate) struct Connection {
+    address: SocketAddr,
+    keeps: bool,
+    open: Option<TcpStream>,
+}
+
+impl Connection {
+    pub(crate) fn new(address: SocketAddr, keeps: bool) -> Self {
+        Self {
+            address,
+            keeps,
+            open: None,
+        }
+    }
+
+    /// Sends a request and reads its answer; anything but a whole answer fails. The connection is kept unless the
+    /// answer says that it ends.
+    pub(crate) fn ask(&mut self, start: &str, body: &[u8]) -> Reply {
+        let headers: &[_] = match body {
+            [] => &[],
+            _ => &[("content-type", "application/json")],
+        };
+        let mut request = request(start, headers, body);
+        if self.keeps {
+            let text = String::from_utf8(request).unwrap();
+            request = text.replacen("connection: close\r\n", "", 1).into_bytes();
+        }
+        let mut stream = self.open.take().unwrap_or_else(|| {
+            let stream = TcpStream::connect(self.address).unwrap();
+            stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+            stream
+        });
+        stream.write_all(&request).unwrap();
+        let reply = Reply::read(&mut stream);
+        if self.keeps && reply.header("connection") != Some("close") {
+            self.open = Some(stream);
+        }
+        reply
+    }
 }
 
 /// Sends all, then reads all, as simple clients do.

@@ -170,10 +170,15 @@ impl Program {
 
     /// Asks it to stop, as a service manager does.
     pub(crate) fn stop(self) -> Ended {
+        self.ask_to_stop();
+        self.end()
+    }
+
+    /// The same without waiting for it.
+    pub(crate) fn ask_to_stop(&self) {
         let ask = format!("kill -s TERM {}", self.child.id());
         let asked = Command::new("sh").args(["-c", &ask]).status().unwrap();
         assert!(asked.success(), "{asked:?}");
-        self.end()
     }
 
     /// Ends it as `kill -9` does.

@@ -26,7 +26,13 @@ pub(crate) struct Server {
 impl Server {
     /// Starts on a folder and waits until it is ready.
     pub(crate) fn start(folder: &Folder) -> Self {
-        let serve = command(folder.path(), &["serve", "--config", "paceline.toml"]);
+        Self::start_with(folder, &[])
+    }
+
+    /// The same with more flags.
+    pub(crate) fn start_with(folder: &Folder, flags: &[&str]) -> Self {
+        let mut serve = command(folder.path(), &["serve", "--config", "paceline.toml"]);
+        serve.args(flags);
         let mut program = Program::start(serve, b"");
         let mut server = Self {
             console: address(&program.line("console  ")),

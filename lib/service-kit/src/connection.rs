@@ -1,13 +1,15 @@
 //! One connection, HTTP/1.1 or HTTP/2 in clear as its client begins: keep-alive, timeouts, drain.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
 use hyper::{Request, Response};
@@ -17,12 +19,14 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::activity::{Activity, Protocol, Recognise, Watched};
+use crate::drain::Shutdown;
 use crate::serve::{BoxError, ServerLimits};
 
 /// Most bytes of a request's head on HTTP/1, and the most that is read ahead of a slow handler.
 const HEAD_BYTES_MAX: usize = 64 << 10;
-/// How long a connection that never said anything is kept while draining: its request may be under way.
-const DRAIN_SILENT: Duration = Duration::from_millis(250);
+/// How long a connection that never said anything is kept while draining: its request may be under way, from a
+/// client that is far or busy.
+const DRAIN_SILENT: Duration = Duration::from_secs(1);
 
 /// Requests open at once on one HTTP/2 connection: more than an exchange has under way per connection, few
 /// enough that what each may hold stays small.
@@ -57,7 +61,7 @@ pub(crate) async fn serve<S, F, B>(
     stream: TcpStream,
     handler: Rc<S>,
     limits: ServerLimits,
-    drain: watch::Receiver<bool>,
+    (drain, shutdown): (watch::Receiver<bool>, Rc<Shutdown>),
 ) -> Ended
 where
     S: Fn(Request<Incoming>) -> F + 'static,
@@ -76,11 +80,18 @@ where
     let mut watched = Watched::new(stream, Rc::clone(&activity));
     let protocol = supervisor.run(Pin::new(&mut watched.protocol())).await;
     let noted = Rc::clone(&activity);
+    // HTTP/2 has a message of its own for this, which loses nothing when it comes with the end.
+    let says_close = protocol == Ok(Protocol::Http1);
     let service = service_fn(move |request| {
         let under_way = noted.enter();
         let answer = handler(request);
+        let shutdown = Rc::clone(&shutdown);
         async move {
-            let response = answer.await;
+            let mut response = answer.await;
+            if says_close && shutdown.is_leaving() {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(CONNECTION, close);
+            }
             drop(under_way);
             Ok::<_, Infallible>(response)
         }
@@ -184,8 +195,12 @@ impl Supervisor {
         loop {
             tokio::select! {
                 biased;
-                // Before an answer that is ready, so that it says `connection: close`.
                 _ = told.as_mut(), if cut_at.is_none() => {
+                    // What has come already is looked at first: hyper would take the connection for idle.
+                    let looked = poll_fn(|context| Poll::Ready(stage.as_mut().poll(context)));
+                    if let Poll::Ready(output) = looked.await {
+                        return Ok(output);
+                    }
                     stage.as_mut().finish();
                     let silent = activity.is_silent();
                     let grace = if silent { limits.grace.min(DRAIN_SILENT) } else { limits.grace };

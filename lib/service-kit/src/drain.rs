@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -16,6 +17,7 @@ pub struct Shutdown {
 
 #[derive(Debug, Default)]
 struct Shared {
+    leaving: AtomicBool,
     tasks: watch::Sender<bool>,
     triggered: Mutex<bool>,
     threads: Condvar,
@@ -27,8 +29,20 @@ impl Shutdown {
         Self::default()
     }
 
+    /// Announces the end: requests and connections are still taken, and each HTTP/1 answer ends its connection, so
+    /// that at the end none is idle that a client may just be writing to.
+    pub fn leave(&self) {
+        self.shared.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the end was announced or has come.
+    pub fn is_leaving(&self) -> bool {
+        self.shared.leaving.load(Ordering::Relaxed)
+    }
+
     /// Tells everybody. Repeats change nothing.
     pub fn trigger(&self) {
+        self.leave();
         *self.shared.triggered.lock() = true;
         self.shared.threads.notify_all();
         self.shared.tasks.send_replace(true);
@@ -95,7 +109,9 @@ mod tests {
     #[test]
     fn threads_and_tasks_hear_one_trigger() {
         let shutdown = Shutdown::new();
-        assert!(!shutdown.pause(Duration::ZERO) && !shutdown.is_triggered());
+        assert!(!shutdown.pause(Duration::ZERO) && !shutdown.is_leaving());
+        shutdown.leave();
+        assert!(shutdown.is_leaving() && !shutdown.is_triggered());
         let waiting = {
             let shutdown = shutdown.clone();
             std::thread::spawn(move || shutdown.pause(Duration::from_secs(60)))

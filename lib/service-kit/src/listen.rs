@@ -39,22 +39,25 @@ pub enum ListenError {
 /// # Errors
 /// One of `ListenError`, which says what to change.
 pub fn bind(key: &str, address: &str) -> Result<TcpListener, ListenError> {
-    let first = address
-        .to_socket_addrs()
-        .and_then(|mut addresses| {
-            let none = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-            addresses.next().ok_or_else(none)
-        })
-        .map_err(|source| ListenError::Address {
-            key: key.to_owned(),
-            address: address.to_owned(),
-            source,
-        })?;
+    let first = resolve(address).map_err(|source| ListenError::Address {
+        key: key.to_owned(),
+        address: address.to_owned(),
+        source,
+    })?;
     open(first).map_err(|source| ListenError::Bind {
         key: key.to_owned(),
         address: address.to_owned(),
         source,
     })
+}
+
+/// The address that `bind` listens on for `host:port`.
+///
+/// # Errors
+/// When it is none, or the host has no address.
+pub fn resolve(address: &str) -> io::Result<SocketAddr> {
+    let none = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    address.to_socket_addrs()?.next().ok_or_else(none)
 }
 
 fn open(address: SocketAddr) -> io::Result<TcpListener> {

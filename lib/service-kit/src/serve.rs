@@ -272,6 +272,7 @@ struct Spawner<S> {
     handler: Rc<S>,
     options: ServerOptions,
     drain: watch::Sender<bool>,
+    shutdown: Rc<Shutdown>,
     alive: mpsc::Sender<()>,
 }
 
@@ -291,6 +292,7 @@ async fn serve_core<S, F, B>(
         handler: Rc::new(handler),
         options: core.options,
         drain: watch::Sender::new(false),
+        shutdown: Rc::new(core.shutdown.clone()),
         alive,
     };
     let mut stop = std::pin::pin!(core.shutdown.wait());
@@ -394,7 +396,7 @@ impl<S> Spawner<S> {
     {
         let (service, limits) = (self.options.name, self.options.limits);
         let handler = Rc::clone(&self.handler);
-        let drain = self.drain.subscribe();
+        let drain = (self.drain.subscribe(), Rc::clone(&self.shutdown));
         let alive = self.alive.clone();
         let open = Open::new(service);
         tokio::task::spawn_local(async move {
