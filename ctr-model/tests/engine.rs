@@ -245,6 +245,30 @@ fn a_table_without_room_says_so_and_eviction_makes_room() {
 }
 
 #[test]
+fn eviction_keeps_what_was_seen_lately() {
+    let shape = Spec {
+        kind: Kind::Linear,
+        fields: 1,
+        bits: 8,
+        k: 4,
+    };
+    let mut learner = Learner::new(shape, 1).unwrap();
+    let mut rng = SplitMix64::new(3);
+    for epoch in 0..40_u64 {
+        let tokens: Vec<[u32; 1]> = (0..40).map(|_| [rng.next_u64() as u32]).collect();
+        for token in &tokens {
+            learner.learn(token, (epoch % 2) as f32, 1.0);
+        }
+        let before: Vec<f32> = tokens.iter().map(|token| learner.predict(token)).collect();
+        learner.evict((epoch % 3) as u8);
+        let after: Vec<f32> = tokens.iter().map(|token| learner.predict(token)).collect();
+        assert_eq!(before, after, "epoch {epoch}");
+        learner.next_epoch();
+    }
+    assert!(learner.stats().keys <= 3 * 40, "{:?}", learner.stats());
+}
+
+#[test]
 fn halves_of_two_models_do_not_mix() {
     let (learner, _) = learned(Kind::Ffm, 4, &examples(500, 8));
     let [one, other] = [(); 2].map(|()| Scorer::new(&learner.weights()).unwrap());

@@ -1,26 +1,29 @@
 //! One example's arithmetic: the score from its tokens, and the step of every number it used.
 
 use super::factors::Factors;
-use super::simd::{Kernel, dot};
+use super::simd::{Kernel, LANES, dot};
 
-/// The buffers of one example; made once per thread.
+/// Rows of an example's tokens: field and row, by rising field.
+pub(crate) type PresentRows = Vec<(usize, u32)>;
+
+/// The buffers of one example's factors; made once per thread.
 #[derive(Debug)]
 pub(crate) struct Scratch {
-    /// Rows of the example's tokens: field and row.
-    pub(crate) rows: Vec<(usize, u32)>,
     /// For each field, the factors that its partners hold for it; zero where a partner has none.
     facing: Vec<f32>,
-    /// One row, as it is read and written.
-    row: Vec<f32>,
+    /// The rows, as they were read, by field.
+    own: Vec<f32>,
+    /// Numbers of a row.
+    numbers: usize,
     fields: usize,
 }
 
 impl Scratch {
     pub(crate) fn new(fields: usize, k: usize, numbers: usize) -> Self {
         Self {
-            rows: Vec::with_capacity(fields),
             facing: vec![0.0; fields * fields * k],
-            row: vec![0.0; numbers],
+            own: vec![0.0; fields * numbers],
+            numbers,
             fields,
         }
     }
@@ -32,6 +35,7 @@ impl Scratch {
 /// later row meets its partners in one contiguous product, and so that learning finds its gradients there.
 pub(crate) struct Interactions<'a, const K: usize> {
     pub(crate) factors: &'a Factors,
+    pub(crate) rows: &'a PresentRows,
     pub(crate) scratch: &'a mut Scratch,
 }
 
@@ -41,30 +45,30 @@ impl<const K: usize> Kernel for Interactions<'_, K> {
     #[inline(always)]
     fn run(self) -> f32 {
         let Scratch {
-            rows,
             facing,
-            row,
+            own,
+            numbers,
             fields,
         } = self.scratch;
-        let width = *fields * K;
+        let (fields, width) = (*fields, *fields * K);
         let mut sum = 0.0;
-        let mut present = rows.iter().copied().peekable();
-        for field in 0..*fields {
+        let mut present = self.rows.iter().peekable();
+        for (field, own) in own.chunks_exact_mut(*numbers).enumerate() {
             let (facing_blocks, _) = facing.as_chunks_mut::<K>();
-            let column = facing_blocks.iter_mut().skip(field).step_by(*fields);
-            let Some((_, id)) = present.next_if(|next| next.0 == field) else {
-                column.for_each(|block| *block = [0.0; K]);
+            let Some(&(_, row)) = present.next_if(|next| next.0 == field) else {
+                for facing in facing_blocks.chunks_exact_mut(fields) {
+                    facing[field] = [0.0; K];
+                }
                 continue;
             };
-            let weights = &mut row[..width];
-            self.factors.read(id, weights);
-            let (blocks, _) = weights.as_chunks::<K>();
-            for (to, from) in column.zip(blocks) {
-                *to = *from;
+            self.factors.read(row, own);
+            let (blocks, _) = own.as_chunks::<K>();
+            for (facing, block) in facing_blocks.chunks_exact_mut(fields).zip(blocks) {
+                facing[field] = *block;
             }
-            let own = field * width;
-            facing[own + field * K..own + field * K + K].fill(0.0);
-            sum += dot(&weights[..field * K], &facing[own..own + field * K]);
+            facing_blocks[field * fields + field] = [0.0; K];
+            let facing = &facing[field * width..][..field * K];
+            sum += dot(&own[..field * K], facing);
         }
         sum
     }
@@ -84,6 +88,7 @@ pub(crate) struct FactorRate {
 /// One step of AdaGrad (Duchi, Hazan and Singer 2011) for every factor of the example, one rate a block.
 pub(crate) struct Step<'a, const K: usize> {
     pub(crate) factors: &'a Factors,
+    pub(crate) rows: &'a PresentRows,
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) rate: FactorRate,
     /// Derivative of the loss by the score.
@@ -96,22 +101,22 @@ impl<const K: usize> Kernel for Step<'_, K> {
     #[inline(always)]
     fn run(self) {
         let Scratch {
-            rows,
             facing,
-            row,
+            own,
+            numbers,
             fields,
         } = self.scratch;
         let width = *fields * K;
-        for &(field, id) in rows.iter() {
-            self.factors.read(id, row);
-            let (weights, sums) = row.split_at_mut(width);
+        for &(field, row) in self.rows {
+            let own = &mut own[field * *numbers..][..*numbers];
+            let (weights, sums) = own.split_at_mut(width);
             let (weights, _) = weights.as_chunks_mut::<K>();
-            let (facing, _) = facing[field * width..(field + 1) * width].as_chunks::<K>();
-            self.rate
-                .step(self.gradient, weights, facing, &mut sums[..*fields]);
+            let (facing, _) = facing[field * width..][..width].as_chunks::<K>();
+            let (sums, _) = sums.as_chunks_mut::<LANES>();
+            self.rate.step(self.gradient, weights, facing, sums);
             // A field never meets itself: zeros there cost nothing in a file.
             weights[field] = [0.0; K];
-            self.factors.write(id, row);
+            self.factors.write(row, own);
         }
     }
 }
@@ -123,17 +128,22 @@ impl FactorRate {
         gradient: f32,
         weights: &mut [[f32; K]],
         facing: &[[f32; K]],
-        sums: &mut [f32],
+        sums: &mut [[f32; LANES]],
     ) {
-        let mut rates = [0.0_f32; super::FIELDS_MAX];
+        let mut rates = [[0.0_f32; LANES]; super::FIELDS_MAX / LANES];
+        let flat = rates.as_flattened_mut();
+        for (norm, facing) in flat.iter_mut().zip(facing) {
+            *norm = squared_length(facing);
+        }
         let squared = gradient * gradient / K as f32;
-        for (sum, facing) in sums.iter_mut().zip(facing) {
-            *sum += squared * norm(facing);
+        for (rates, sums) in rates.iter_mut().zip(sums) {
+            for (rate, sum) in rates.iter_mut().zip(sums) {
+                *sum += squared * *rate;
+                *rate = self.rate / (self.start + *sum).sqrt();
+            }
         }
-        for (rate, sum) in rates.iter_mut().zip(sums.iter()) {
-            *rate = self.rate / (self.start + sum).sqrt();
-        }
-        for ((weights, facing), rate) in weights.iter_mut().zip(facing).zip(&rates) {
+        let rates = rates.as_flattened();
+        for ((weights, facing), rate) in weights.iter_mut().zip(facing).zip(rates) {
             for (weight, facing) in weights.iter_mut().zip(facing) {
                 *weight -= rate * (gradient * facing + self.decay * *weight);
             }
@@ -142,7 +152,7 @@ impl FactorRate {
 }
 
 #[inline(always)]
-fn norm<const K: usize>(block: &[f32; K]) -> f32 {
+fn squared_length<const K: usize>(block: &[f32; K]) -> f32 {
     let mut halves = [0.0; 2];
     let (pairs, _) = block.as_chunks::<2>();
     for pair in pairs {

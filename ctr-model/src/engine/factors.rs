@@ -9,12 +9,16 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use domain::random::{SplitMix64, mix};
 
 use super::Spec;
+use super::simd::LANES;
 use super::table::ROWS_MAX;
 
 /// Rows allocated together: some hundred KiB, so that few allocations are made and little stays unused.
 const BLOCK_ROWS: usize = 256;
-/// Standard deviation of a new weight: small enough that a new row says nothing, large enough to learn from.
-const FIRST_DEVIATION: f32 = 0.02;
+/// New weights are uniform up to here on both sides, a standard deviation of 0.02: small enough that a new
+/// row says nothing, large enough to learn from.
+const FIRST_MAX: f32 = 0.035;
+/// Pairs of numbers in a cache line.
+const LINE_PAIRS: usize = 8;
 /// Factors take at most 2^(`bits` + this) numbers.
 const NUMBERS_PER_SLOT_BITS: u32 = 4;
 
@@ -38,8 +42,8 @@ pub(crate) struct Factors {
 impl Factors {
     pub(crate) fn new(spec: &Spec, seed: u64) -> Self {
         let weights = spec.row_len();
-        // An odd number of fields leaves the last pair half used.
-        let pairs = (weights + spec.fields).div_ceil(2);
+        // Sums fill whole registers, the last ones unused: a row is then handled without a remainder.
+        let pairs = (weights + spec.fields.next_multiple_of(LANES)).div_ceil(2);
         let rows_max = match weights {
             0 => 0,
             _ => {
@@ -67,7 +71,7 @@ impl Factors {
         let mut rng = SplitMix64::new(mix(self.seed ^ u64::from(token)));
         let mut numbers = vec![0.0; 2 * self.pairs];
         for weight in numbers.iter_mut().take(self.weights) {
-            *weight = FIRST_DEVIATION * rng.normal() as f32;
+            *weight = FIRST_MAX * (2.0 * rng.unit() as f32 - 1.0);
         }
         self.write(row, &numbers);
         Some(row)
@@ -92,7 +96,7 @@ impl Factors {
         self.free.push(row);
     }
 
-    /// Numbers of a row as [`Self::read`] gives them: weights, sums of squares, and perhaps one unused.
+    /// Numbers of a row as [`Self::read`] gives them: weights, sums of squares, and some that are not used.
     pub(crate) fn numbers(&self) -> usize {
         2 * self.pairs
     }
@@ -142,12 +146,11 @@ impl Factors {
         }
     }
 
-    /// Brings the start of a row into the cache.
+    /// Brings a row into the cache.
     #[inline(always)]
     pub(crate) fn prefetch(&self, row: u32) {
         let cells = self.cells(row);
-        // The processor follows a stream by itself once its first lines are asked for.
-        for cell in cells.iter().step_by(8).take(4) {
+        for cell in cells.iter().step_by(LINE_PAIRS) {
             super::simd::prefetch(cell);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::example::{FactorRate, Interactions, LinearStep, Scratch, Step};
+use super::example::{FactorRate, Interactions, LinearStep, PresentRows, Scratch, Step};
 use super::factors::Factors;
 use super::simd::Level;
 use super::table::{Entry, Slot, Standing, Table};
@@ -71,11 +71,28 @@ pub(super) struct Counts {
 /// What one thread needs of its own.
 #[derive(Debug)]
 struct Worker {
+    now: Sighted,
+    next: Sighted,
     scratch: Scratch,
-    slots: Vec<Slot>,
     weights: Vec<f32>,
     states: Vec<f32>,
     counts: Counts,
+}
+
+/// Where an example's tokens are.
+#[derive(Debug)]
+struct Sighted {
+    slots: Vec<Slot>,
+    rows: PresentRows,
+}
+
+impl Sighted {
+    fn new(spec: &Spec) -> Self {
+        Self {
+            slots: vec![Slot::NONE; spec.fields],
+            rows: Vec::with_capacity(spec.fields),
+        }
+    }
 }
 
 impl Worker {
@@ -83,7 +100,8 @@ impl Worker {
         let k = spec.row_len() / spec.fields;
         Self {
             scratch: Scratch::new(spec.fields, k, factors.numbers()),
-            slots: vec![Slot::NONE; spec.fields],
+            now: Sighted::new(spec),
+            next: Sighted::new(spec),
             weights: vec![0.0; spec.fields],
             states: vec![0.0; spec.fields],
             counts: Counts::default(),
@@ -133,7 +151,7 @@ impl Learner {
     pub fn predict(&mut self, columns: &[u32]) -> f32 {
         self.with_workers(|learner, workers| {
             workers.first_mut().map_or(0.5, |worker| {
-                learner.look_up(worker, columns);
+                learner.look_up(&mut worker.now, columns);
                 probability(learner.score(worker))
             })
         })
@@ -224,20 +242,33 @@ impl Learner {
         result
     }
 
+    /// Learns one example after another, while the memory of those to come is on its way: buckets of the
+    /// table a few examples ahead, rows of factors one ahead.
     fn learn_part(&self, worker: &mut Worker, rows: Rows<'_>, out: &mut [f32]) {
-        let mut ahead = rows.columns.chunks_exact(self.spec.fields).skip(AHEAD);
-        let each = rows.columns.chunks_exact(self.spec.fields).zip(rows.labels);
-        for (at, ((columns, &label), out)) in each.zip(out).enumerate() {
+        let mut ahead = rows.columns.chunks_exact(self.spec.fields);
+        for columns in ahead.by_ref().take(AHEAD) {
+            columns.iter().for_each(|&token| self.table.prefetch(token));
+        }
+        let mut to_sight = rows.columns.chunks_exact(self.spec.fields);
+        self.sight_next(worker, &mut to_sight);
+        for (at, (&label, out)) in rows.labels.iter().zip(out).enumerate() {
             for &token in ahead.next().unwrap_or_default() {
                 self.table.prefetch(token);
             }
+            std::mem::swap(&mut worker.now, &mut worker.next);
+            self.sight_next(worker, &mut to_sight);
             let weight = rows.weights.get(at).copied().unwrap_or(1.0);
-            *out = self.learn_one(worker, columns, (label, weight));
+            *out = self.learn_one(worker, label, weight);
         }
     }
 
-    fn learn_one(&self, worker: &mut Worker, columns: &[u32], (label, weight): (f32, f32)) -> f32 {
-        self.sight(worker, columns);
+    fn sight_next(&self, worker: &mut Worker, columns: &mut std::slice::ChunksExact<'_, u32>) {
+        if let Some(columns) = columns.next() {
+            worker.counts.refused += self.sight(&mut worker.next, columns);
+        }
+    }
+
+    fn learn_one(&self, worker: &mut Worker, label: f32, weight: f32) -> f32 {
         let score = self.score(worker);
         let predicted = probability(score);
         let gradient = (predicted - label) * weight.clamp(0.0, IMPORTANCE_MAX);
@@ -249,63 +280,77 @@ impl Learner {
     }
 
     /// Finds the example's entries without changing anything.
-    fn look_up(&self, worker: &mut Worker, columns: &[u32]) {
+    fn look_up(&self, sighted: &mut Sighted, columns: &[u32]) {
         assert_eq!(columns.len(), self.spec.fields, "a token for every field");
-        worker.scratch.rows.clear();
-        for (field, (&token, slot)) in columns.iter().zip(&mut worker.slots).enumerate() {
+        sighted.rows.clear();
+        for (field, (&token, slot)) in columns.iter().zip(&mut sighted.slots).enumerate() {
             *slot = self.table.find(token);
             let standing = self.table.entry(*slot).map(Entry::standing);
             if let Some(Standing::Row(row)) = standing {
-                worker.scratch.rows.push((field, row));
+                sighted.rows.push((field, row));
             }
         }
     }
 
-    /// Finds or makes the example's entries, and admits those that were seen often enough.
-    fn sight(&self, worker: &mut Worker, columns: &[u32]) {
-        worker.scratch.rows.clear();
+    /// Finds or makes the example's entries, and admits those that were seen often enough; gives how many
+    /// found no room. Two threads that admit one token at once leave one of two rows unused.
+    #[inline(always)]
+    fn sight(&self, sighted: &mut Sighted, columns: &[u32]) -> u64 {
+        let Sighted { slots, rows } = sighted;
+        rows.clear();
+        let mut refused = 0;
         let admits = self.spec.kind != Kind::Linear;
-        for (field, (&token, slot)) in columns.iter().zip(&mut worker.slots).enumerate() {
+        for (field, (&token, slot)) in columns.iter().zip(slots).enumerate() {
             let (found, standing) = self.table.sight(token);
             *slot = found;
-            match standing {
-                Standing::Row(row) => worker.scratch.rows.push((field, row)),
+            let row = match standing {
+                Standing::Row(row) => Some(row),
                 Standing::Seen(seen) if admits && seen >= ADMITTED_AFTER => {
-                    let row = self.factors.admit(token);
-                    if let Some((entry, row)) = self.table.entry(found).zip(row) {
-                        entry.admit(row, self.table.epoch);
-                        worker.scratch.rows.push((field, row));
-                    }
+                    self.admit(token, found)
                 }
-                Standing::Seen(_) => worker.counts.refused += u64::from(found == Slot::NONE),
+                Standing::Seen(_) => {
+                    refused += u64::from(found == Slot::NONE);
+                    None
+                }
+            };
+            if let Some(row) = row {
+                self.factors.prefetch(row);
+                rows.push((field, row));
             }
         }
-        worker
-            .scratch
-            .rows
-            .iter()
-            .for_each(|&(_, row)| self.factors.prefetch(row));
+        refused
+    }
+
+    #[cold]
+    fn admit(&self, token: u32, slot: Slot) -> Option<u32> {
+        let entry = self.table.entry(slot)?;
+        let row = self.factors.admit(token)?;
+        entry.admit(row, self.table.epoch);
+        Some(row)
     }
 
     /// The log-odds of the example whose entries were found.
     fn score(&self, worker: &mut Worker) -> f32 {
         let mut sum = unpacked(self.bias.load(Relaxed))[0];
         let numbers = worker.weights.iter_mut().zip(&mut worker.states);
-        for (&slot, (weight, state)) in worker.slots.iter().zip(numbers) {
+        for (&slot, (weight, state)) in worker.now.slots.iter().zip(numbers) {
             [*weight, *state] = self.table.entry(slot).map_or([0.0; 2], Entry::pair);
             sum += *weight;
         }
         sum += match self.spec.kind {
             Kind::Linear => 0.0,
-            _ if self.spec.k == 8 => self.interactions::<8>(&mut worker.scratch),
-            _ => self.interactions::<4>(&mut worker.scratch),
+            _ if self.spec.k == 8 => self.interactions::<8>(worker),
+            _ => self.interactions::<4>(worker),
         };
         sum.clamp(-SCORE_MAX, SCORE_MAX)
     }
 
-    fn interactions<const K: usize>(&self, scratch: &mut Scratch) -> f32 {
+    fn interactions<const K: usize>(&self, worker: &mut Worker) -> f32 {
+        let (factors, rows) = (&self.factors, &worker.now.rows);
+        let scratch = &mut worker.scratch;
         self.level.run(Interactions::<K> {
-            factors: &self.factors,
+            factors,
+            rows,
             scratch,
         })
     }
@@ -331,22 +376,24 @@ impl Learner {
             gradient,
         });
         let numbers = worker.weights.iter().zip(&worker.states);
-        for (&slot, (&weight, &state)) in worker.slots.iter().zip(numbers) {
+        for (&slot, (&weight, &state)) in worker.now.slots.iter().zip(numbers) {
             if let Some(entry) = self.table.entry(slot) {
                 entry.set_pair([weight, state]);
             }
         }
         match self.spec.kind {
             Kind::Linear => {}
-            _ if self.spec.k == 8 => self.step_factors::<8>(&mut worker.scratch, gradient),
-            _ => self.step_factors::<4>(&mut worker.scratch, gradient),
+            _ if self.spec.k == 8 => self.step_factors::<8>(worker, gradient),
+            _ => self.step_factors::<4>(worker, gradient),
         }
     }
 
-    fn step_factors<const K: usize>(&self, scratch: &mut Scratch, gradient: f32) {
-        let (factors, rate) = (&self.factors, FACTOR_RATE);
+    fn step_factors<const K: usize>(&self, worker: &mut Worker, gradient: f32) {
+        let (factors, rows, rate) = (&self.factors, &worker.now.rows, FACTOR_RATE);
+        let scratch = &mut worker.scratch;
         self.level.run(Step::<K> {
             factors,
+            rows,
             scratch,
             rate,
             gradient,

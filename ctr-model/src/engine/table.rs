@@ -1,7 +1,7 @@
 //! The hash table of a learner: who has a weight, who has factors, and who goes when room is short.
 //!
-//! A bucket is one cache line of four entries; a token may live in its home bucket or in that bucket's
-//! neighbour, which the processor fetches with it. The whole token is kept, so two tokens never share a
+//! A bucket is one cache line of four entries; a token lives in its home bucket or, while that is full, in
+//! the bucket beside it. The whole token is kept, so two tokens never share a
 //! weight. Every number is a relaxed atomic: threads that learn at the same time may lose an update of
 //! one another (Niu, Recht, Re and Wright 2011), one thread alone is deterministic.
 
@@ -102,6 +102,13 @@ impl Entry {
         self.note.store(packed(Standing::Row(row), epoch), Relaxed);
     }
 
+    /// Becomes another token's entry; `false` when another thread was first.
+    fn take(&self, from: u32, key: u32) -> bool {
+        self.key
+            .compare_exchange(from, key, Relaxed, Relaxed)
+            .is_ok()
+    }
+
     fn clear(&self) {
         self.note.store(0, Relaxed);
         self.set_pair([0.0; 2]);
@@ -166,7 +173,6 @@ impl Table {
     }
 
     /// Both buckets' entries with their slots, home first.
-    #[inline(always)]
     fn candidates(&self, key: u32) -> impl Iterator<Item = (Slot, &Entry)> {
         let home = self.home(key);
         [home, home ^ 1].into_iter().flat_map(move |at| {
@@ -176,7 +182,7 @@ impl Table {
         })
     }
 
-    /// Where a token is, when it has an entry.
+    /// Where a token is, when it has an entry. The neighbour is looked at only when the home is full.
     #[inline(always)]
     pub(crate) fn find(&self, token: u32) -> Slot {
         let key = named(token);
@@ -185,10 +191,16 @@ impl Table {
             let Some(bucket) = self.buckets.get(at) else {
                 continue;
             };
+            let mut full = true;
             for (way, entry) in bucket.0.iter().enumerate() {
-                if entry.key.load(Relaxed) == key {
+                let kept = entry.key.load(Relaxed);
+                if kept == key {
                     return Slot((at * WAYS + way) as u32);
                 }
+                full &= kept != FREE;
+            }
+            if !full {
+                break;
             }
         }
         Slot::NONE
@@ -208,24 +220,30 @@ impl Table {
     }
 
     /// Takes a free entry, or that of a token which was never admitted and not seen in this epoch.
-    #[cold]
     fn claim(&self, key: u32) -> Slot {
-        let take = |entry: &Entry, from: u32| {
-            entry
-                .key
-                .compare_exchange(from, key, Relaxed, Relaxed)
-                .is_ok()
-        };
-        if let Some((free, _)) = self.candidates(key).find(|(_, entry)| take(entry, FREE)) {
-            return free;
+        let home = self.home(key);
+        for at in [home, home ^ 1] {
+            let Some(bucket) = self.buckets.get(at) else {
+                continue;
+            };
+            for (way, entry) in bucket.0.iter().enumerate() {
+                if entry.key.load(Relaxed) == FREE && entry.take(FREE, key) {
+                    return Slot((at * WAYS + way) as u32);
+                }
+            }
         }
+        self.replace(key)
+    }
+
+    #[cold]
+    fn replace(&self, key: u32) -> Slot {
         let passing = |entry: &Entry| match entry.standing() {
             Standing::Seen(_) => entry.age(self.epoch) > 0,
             Standing::Row(_) => false,
         };
         let passing = self.candidates(key).filter(|(_, entry)| passing(entry));
         match passing.max_by_key(|(_, entry)| entry.age(self.epoch)) {
-            Some((slot, entry)) if take(entry, entry.key.load(Relaxed)) => {
+            Some((slot, entry)) if entry.take(entry.key.load(Relaxed), key) => {
                 entry
                     .note
                     .store(packed(Standing::Seen(0), self.epoch), Relaxed);
@@ -246,6 +264,26 @@ impl Table {
                 freed(row);
             }
             entry.clear();
+        }
+        self.bring_home();
+    }
+
+    /// Moves tokens that live with a neighbour to where room was made: they are not looked for there any more.
+    fn bring_home(&mut self) {
+        for at in 0..self.buckets.len() {
+            for way in 0..WAYS {
+                let guest = &self.buckets[at].0[way];
+                let Some(key) = guest.key().filter(|&key| self.home(key) != at) else {
+                    continue;
+                };
+                let home = &self.buckets[at ^ 1].0;
+                if let Some(free) = home.iter().find(|entry| entry.key().is_none()) {
+                    free.set_pair(guest.pair());
+                    free.note.store(guest.note.load(Relaxed), Relaxed);
+                    free.key.store(key, Relaxed);
+                    guest.clear();
+                }
+            }
         }
     }
 
