@@ -80,29 +80,37 @@ pub(crate) fn prefetch<T>(place: &T) {
 pub(crate) fn dot(left: &[f32], right: &[f32]) -> f32 {
     let (long_lefts, left) = left.as_chunks::<LONG>();
     let (long_rights, right) = right.as_chunks::<LONG>();
-    let mut long = [0.0_f32; LONG];
+    let mut long = [[0.0_f32; LANES]; LONG / LANES];
     for (left, right) in long_lefts.iter().zip(long_rights) {
-        for lane in 0..LONG {
-            long[lane] += left[lane] * right[lane];
+        let (lefts, _) = left.as_chunks::<LANES>();
+        let (rights, _) = right.as_chunks::<LANES>();
+        for (sums, (left, right)) in long.iter_mut().zip(lefts.iter().zip(rights)) {
+            *sums = added(sums, left, right);
         }
     }
-    let mut sums: [f32; LANES] = std::array::from_fn(|lane| {
-        (long[lane] + long[lane + LANES]) + (long[lane + 2 * LANES] + long[lane + 3 * LANES])
-    });
+    let mut sums = long[0];
     let (lefts, left_rest) = left.as_chunks::<LANES>();
     let (rights, right_rest) = right.as_chunks::<LANES>();
     for (left, right) in lefts.iter().zip(rights) {
-        for lane in 0..LANES {
-            sums[lane] += left[lane] * right[lane];
-        }
+        sums = added(&sums, left, right);
     }
+    long[0] = sums;
     let rest = left_rest.iter().zip(right_rest);
-    rest.fold(total(&sums), |sum, (left, right)| sum + left * right)
+    rest.fold(total(&{ long }), |sum, (left, right)| sum + left * right)
 }
 
-/// Adds eight lanes, halves onto halves.
 #[inline(always)]
-pub(crate) fn total(sums: &[f32; LANES]) -> f32 {
-    let four: [f32; 4] = std::array::from_fn(|lane| sums[lane] + sums[lane + 4]);
+fn added(sums: &[f32; LANES], left: &[f32; LANES], right: &[f32; LANES]) -> [f32; LANES] {
+    std::array::from_fn(|lane| sums[lane] + left[lane] * right[lane])
+}
+
+/// Adds all lanes, halves onto halves. Kept apart: seen together with the loop before it, compilers narrow
+/// that loop to fit this end.
+#[inline(never)]
+fn total(sums: &[[f32; LANES]; LONG / LANES]) -> f32 {
+    let eight: [f32; LANES] = std::array::from_fn(|lane| {
+        (sums[0][lane] + sums[1][lane]) + (sums[2][lane] + sums[3][lane])
+    });
+    let four: [f32; 4] = std::array::from_fn(|lane| eight[lane] + eight[lane + 4]);
     (four[0] + four[2]) + (four[1] + four[3])
 }
