@@ -56,7 +56,8 @@ fn device_id<'a>(auction: &Auction<'a>) -> &'a str {
     let id = auction.request.device.ifa.unwrap_or_default();
     let privacy = auction.facts.privacy;
     // A consent that was given to us is none to those whom the macro tells.
-    let allowed = privacy.user_allowed && privacy.measure_allowed && !privacy.gdpr;
+    let allowed =
+        privacy.user_allowed && privacy.measure_allowed && !privacy.gdpr && !privacy.canada;
     let allowed = allowed && names_somebody(id);
     if allowed { id } else { "" }
 }

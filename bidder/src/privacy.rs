@@ -1,11 +1,12 @@
 //! Whether a request's user data may be used, and for what: a verdict that errs on the side of privacy.
 
-use proto::consent::gpp::{EU_TCF, US_NATIONAL, US_PRIVACY, US_STATES_END};
-use proto::consent::{Gpp, TcString, Undecodable, UsChoices, UsPrivacy, VendorChoices};
+use proto::consent::gpp::{CANADA_TCF, EU_TCF, US_NATIONAL, US_PRIVACY, US_STATES_END};
+use proto::consent::{Gpp, TcString, Undecodable, UsChoices, UsPrivacy, VendorChoices, canada};
 use proto::openrtb::Signal;
 
-/// Purposes of the TCF: store or read an id, profile for ads, ads by profile, measure ads.
+/// Purposes of the TCF: store or read an id, plain ads, profile for ads, ads by profile, measure ads.
 const STORE: u8 = 1;
+const PLAIN: u8 = 2;
 const MAKE_PROFILE: u8 = 3;
 const USE_PROFILE: u8 = 4;
 const MEASURE: u8 = 7;
@@ -46,6 +47,8 @@ pub struct Verdict {
     pub coppa: bool,
     /// The GDPR applies.
     pub gdpr: bool,
+    /// Canada's law applies.
+    pub canada: bool,
     /// The user opted out: US privacy, GPP, limited tracking.
     pub opted_out: bool,
 }
@@ -55,35 +58,49 @@ pub fn decide(signals: &Signals<'_>, vendor: Option<u16>) -> Verdict {
     let gpp = signals.gpp.as_str().map(Gpp::parse);
     let opted_out =
         signals.limited || sale_opted_out(signals.us_privacy) || gpp_opted_out(signals, gpp);
-    let in_section = signals.sections.contains(&(EU_TCF as i32));
+    let in_force = |section: u32| signals.sections.contains(&(section as i32));
     let verdict = Verdict {
         coppa: signals.coppa,
-        gdpr: signals.gdpr || in_section,
+        gdpr: signals.gdpr || in_force(EU_TCF),
+        canada: in_force(CANADA_TCF),
         opted_out,
         ..Verdict::default()
     };
     if verdict.coppa || verdict.opted_out {
         return verdict;
     }
-    if !verdict.gdpr {
-        return Verdict {
-            user_allowed: true,
-            profile_allowed: true,
-            measure_allowed: true,
-            location_allowed: true,
-            ..verdict
-        };
-    }
-    let listed = gpp.filter(|_| in_section);
-    let choices = consent(signals.consent, listed, vendor).unwrap_or_default();
-    let user_allowed = choices.consents_to(STORE);
-    let and = |purpose| user_allowed && choices.consents_to(purpose);
-    Verdict {
-        user_allowed,
-        profile_allowed: and(MAKE_PROFILE) && and(USE_PROFILE),
-        measure_allowed: and(MEASURE),
-        location_allowed: user_allowed && choices.opted_in_to(PRECISE_LOCATION),
+    let mut verdict = Verdict {
+        user_allowed: true,
+        profile_allowed: true,
+        measure_allowed: true,
+        location_allowed: true,
         ..verdict
+    };
+    if verdict.gdpr {
+        let listed = gpp.filter(|_| in_force(EU_TCF));
+        let choices = consent(signals.consent, listed, vendor);
+        verdict.restrict(choices.unwrap_or_default(), STORE);
+    }
+    if verdict.canada {
+        let section = gpp.and_then(|gpp| gpp.ok()?.section(CANADA_TCF));
+        let choices = section
+            .zip(vendor)
+            .and_then(|(text, vendor)| canada::choices(text, vendor).ok());
+        verdict.restrict(choices.unwrap_or_default(), PLAIN);
+    }
+    verdict
+}
+
+impl Verdict {
+    /// Leaves what the user consents to. `known` is the purpose without which nobody may be recognised: Canada has
+    /// none for storing, and plain ads are those whose frequency is counted.
+    fn restrict(&mut self, choices: VendorChoices, known: u8) {
+        let and = |purpose| choices.consents_to(known) && choices.consents_to(purpose);
+        self.user_allowed &= choices.consents_to(known);
+        self.profile_allowed &= and(MAKE_PROFILE) && and(USE_PROFILE);
+        self.measure_allowed &= and(MEASURE);
+        self.location_allowed &=
+            choices.consents_to(known) && choices.opted_in_to(PRECISE_LOCATION);
     }
 }
 
@@ -139,8 +156,8 @@ fn gpp_opted_out(signals: &Signals<'_>, gpp: Option<Result<Gpp<'_>, Undecodable>
         .iter()
         .filter_map(|id| u32::try_from(*id).ok());
     in_force.any(|id| match (id, gpp) {
-        // Europe's section asks for consent instead; no section has the number 0.
-        (0 | EU_TCF, _) => false,
+        // The sections of Europe and Canada ask for consent instead; no section has the number 0.
+        (0 | EU_TCF | CANADA_TCF, _) => false,
         (_, Some(Ok(gpp))) => gpp
             .section(id)
             .is_none_or(|text| section_opted_out(id, text)),
@@ -154,7 +171,7 @@ fn section_opted_out(id: u32, text: &str) -> bool {
         US_NATIONAL..=US_STATES_END => {
             UsChoices::parse(id, text).map_or(true, |choices| choices != UsChoices::default())
         }
-        // Canada's section asks for consent in a form that is not decoded; others are not known.
+        // Others are not known.
         _ => true,
     }
 }

@@ -4,6 +4,7 @@
 //! which callers take as "no consent"; a string that is cut short never says more than the whole one.
 
 mod bits;
+pub mod canada;
 pub mod gpp;
 pub mod tcf;
 pub mod us_privacy;

@@ -22,6 +22,21 @@ const RESTRICTED: &str =
 /// Every purpose, in a string that is invalid since it is not specific to a service.
 const NOT_SPECIFIC: &str = "CQfAJEAQfAJEAAfABBENCWFAAP_gAAAAAAYgAWQAYAUABYAAAAA.IAZAAAAAAAQE";
 
+/// Canada: every purpose and precise location.
+const CA_ALL: &str = "BO5rKAAO5rKAAAfAHBENDIFQAP_AAAAAAABUACAAAABAAAAA";
+/// Canada: plain ads alone.
+const CA_PLAIN: &str = "BO5rKAAO5rKAAAfAHBENDIFAAIAAAAAAAABUAAAAAABAAAAA";
+/// Canada: plain ads and measurement.
+const CA_MEASURE: &str = "BO5rKAAO5rKAAAfAHBENDIFAAIQAAAAAAABUAAAAAABAAAAA";
+/// Canada: profiles and measurement, not plain ads.
+const CA_NO_PLAIN: &str = "BO5rKAAO5rKAAAfAHBENDIFQAGQAAAAAAABUAAAAAABAAAAA";
+/// Canada: every purpose, but only implied.
+const CA_IMPLIED: &str = "BO5rKAAO5rKAAAfAHBENDIFAAAAAAP_AAAAAACoAAAAAACAA";
+/// Canada: every purpose, for other vendors.
+const CA_OTHERS: &str = "BO5rKAAO5rKAAAfAHBENDIFAAP_AAAAAAABWACAAAACgAAAA";
+/// Canada: every purpose; the publisher forbids purpose 3.
+const CA_RESTRICTED: &str = "BO5rKAAO5rKAAAfAHBENDIFAAP_AAAAAAABUAAAAAABAAAACGABUAAAAAABA";
+
 const NONE: Verdict = Verdict {
     user_allowed: false,
     profile_allowed: false,
@@ -29,6 +44,7 @@ const NONE: Verdict = Verdict {
     location_allowed: false,
     coppa: false,
     gdpr: false,
+    canada: false,
     opted_out: false,
 };
 const OPEN: Verdict = Verdict {
@@ -211,7 +227,7 @@ fn only_sections_in_force_speak_and_each_of_them_may_refuse() {
         |gpp: &str, sections: &str| regs(&format!(r#""gpp":"{gpp}","gpp_sid":[{sections}]"#));
     let open = [
         ("DBABLA~BVQqAAAAAgA.QA", "7"),
-        ("DBABTA~1YNN", "6"),
+        ("DBABT~1YNN", "6"),
         ("DBABBg~BAAAAABA.QA", "8"),
         // California opted out, but only the string of the USA is in force.
         ("DBACTMA~1YNN~BVVVVVVY", "6"),
@@ -223,13 +239,12 @@ fn only_sections_in_force_speak_and_each_of_them_may_refuse() {
         // Opted out, Global Privacy Control, a child, sensitive data.
         ("DBABLA~BVVVVVVVVWA.QA", "7"),
         ("DBABLA~BVQqAAAAAgA.YA", "7"),
-        ("DBABTA~1YYN", "6"),
+        ("DBABT~1YYN", "6"),
         ("DBABBg~BAQAAABA", "8"),
         ("DBACTMA~1YNN~BVVVVVVY", "6,8"),
         // Not in the string, cut, of no known form, and not a GPP string at all.
         ("DBABLA~BVQqAAAAAgA.QA", "7,8"),
         ("DBABLA~BVQqAA", "7"),
-        ("DBABDA~BPXuQIAPXuQIAAfKABENB-CgAAAAAAAAAAAAAAAA", "5"),
         ("DBABYA~BOEFEAyOEFEAyAHABDENAI4AAAB9vABAASA", "1"),
         ("x", "7"),
         // Without a list of what is in force.
@@ -240,4 +255,61 @@ fn only_sections_in_force_speak_and_each_of_them_may_refuse() {
     }
     assert_eq!(regs(r#""gpp_sid":[7]"#), OPTED_OUT);
     assert_eq!(regs(r#""gpp_sid":["x"]"#), OPTED_OUT);
+}
+
+/// Decides on a GPP string with Canada's section, which is in force.
+fn in_canada(section: &str, vendor: Option<u16>) -> Verdict {
+    verdict(
+        &format!(r#","regs":{{"gpp":"DBABD~{section}","gpp_sid":[5]}}"#),
+        vendor,
+    )
+}
+
+#[test]
+fn canada_asks_for_express_consent() {
+    let canada = Verdict {
+        canada: true,
+        ..NONE
+    };
+    let plain = Verdict {
+        user_allowed: true,
+        ..canada
+    };
+    let measure = Verdict {
+        measure_allowed: true,
+        ..plain
+    };
+    let all = Verdict {
+        canada: true,
+        ..OPEN
+    };
+    assert_eq!(in_canada(CA_ALL, VENDOR), all);
+    assert_eq!(in_canada(CA_PLAIN, VENDOR), plain);
+    assert_eq!(in_canada(CA_MEASURE, VENDOR), measure);
+    assert_eq!(in_canada(CA_RESTRICTED, VENDOR), measure);
+    for none in [
+        CA_NO_PLAIN,
+        CA_IMPLIED,
+        CA_OTHERS,
+        "",
+        "C",
+        CA_ALL.get(..40).unwrap(),
+        ALL,
+    ] {
+        assert_eq!(in_canada(none, VENDOR), canada, "{none}");
+    }
+    assert_eq!(in_canada(CA_ALL, None), canada, "nobody consents to us");
+    let other = format!(r#","regs":{{"gpp":"DBABD~{CA_NO_PLAIN}","gpp_sid":[-1]}}"#);
+    assert_eq!(verdict(&other, VENDOR), OPEN, "not in force");
+    let missing = r#","regs":{"gpp":"DBABT~1YNN","gpp_sid":[5]}"#;
+    assert_eq!(verdict(missing, VENDOR), canada);
+    let both = format!(
+        r#","regs":{{"gdpr":1,"gpp":"DBABD~{CA_ALL}","gpp_sid":[5]}},"user":{{"consent":"{STORE}"}}"#
+    );
+    let stricter = Verdict {
+        user_allowed: true,
+        canada: true,
+        ..GDPR
+    };
+    assert_eq!(verdict(&both, VENDOR), stricter);
 }

@@ -27,9 +27,9 @@ pub struct TcString<'a> {
 /// What one vendor may do, publisher's restrictions applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct VendorChoices {
-    consent: u32,
-    interest: u32,
-    special_features: u16,
+    pub(super) consent: u32,
+    pub(super) interest: u32,
+    pub(super) special_features: u16,
 }
 
 impl VendorChoices {
@@ -132,7 +132,7 @@ impl<'a> TcString<'a> {
 }
 
 /// The bit of a purpose in a field of 24, the first purpose first; none for a purpose there is not.
-const fn purpose_bit(purpose: u8) -> u32 {
+pub(super) const fn purpose_bit(purpose: u8) -> u32 {
     if purpose == 0 || purpose > PURPOSES_MAX {
         return 0;
     }
