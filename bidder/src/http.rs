@@ -1,12 +1,11 @@
 //! The bid endpoint: the only place that knows HTTP. Method, path, size and load are checked, then the core decides.
 
 use std::cell::RefCell;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,24 +20,22 @@ use hyper::header::{
 use hyper::http::request;
 use hyper::{Method, Request, Response, StatusCode};
 use proto::openrtb::Format;
-use service_kit::body::{BodyError, BodyLimits, BodyReader};
+use service_kit::body::{BodyError, BodyLimits, BodyReader, early};
 use service_kit::pack::{GZIP_BYTES_MIN, Packer, accepts_gzip};
 use service_kit::unpack::{ENCODINGS, Packing, Unpacker};
 
 use crate::core::{BidderCore, Call, Reply};
 use crate::gate::{Gates, Stop};
-use crate::metrics::{self, HTTP_REFUSED};
+use crate::metrics::{HTTP_REFUSED, Took};
 use crate::overload::{Arrival, Watch};
 
-/// The version of OpenRTB that answers follow.
-const OPENRTB_VERSION: (&str, &str) = ("x-openrtb-version", "2.6");
+static OPENRTB_VERSION: HeaderName = HeaderName::from_static("x-openrtb-version");
+/// The version that answers follow.
+static ANSWERS_FOLLOW: HeaderValue = HeaderValue::from_static("2.6");
 /// On a 204 that says nothing of the request, why it was not decided: the label of the outcome.
 pub const UNDECIDED: &str = "x-undecided";
 /// Body buffers that a core keeps for later requests.
 const READERS_KEPT_MAX: usize = 64;
-/// How often a body may be asked for before it counts as still on its way: hyper hands over what came with the
-/// head only when it is asked, so the second time.
-const EARLY_POLLS: u32 = 2;
 
 /// The form of the request with these headers. Exchanges send JSON under many a content type and under none.
 fn format_of(headers: &HeaderMap) -> Format {
@@ -57,6 +54,7 @@ pub struct CoreService {
     clock: Arc<dyn Clock>,
     load: Arc<Load>,
     watch: Rc<Watch>,
+    took: Took,
     body_timeout: Duration,
 }
 
@@ -111,6 +109,7 @@ impl CoreService {
             clock,
             load,
             watch: Rc::default(),
+            took: Took::default(),
             body_timeout,
         })
     }
@@ -214,19 +213,7 @@ impl CoreService {
     /// Waits for a body; `None` when it is late and too many others are as well.
     async fn await_body<F: Future>(&self, reading: F) -> Option<F::Output> {
         let mut reading = pin!(reading);
-        let mut polls = 0;
-        let early = poll_fn(|context| match reading.as_mut().poll(context) {
-            Poll::Ready(read) => Poll::Ready(Some(read)),
-            Poll::Pending => {
-                polls += 1;
-                if polls < EARLY_POLLS {
-                    Poll::Pending
-                } else {
-                    Poll::Ready(None)
-                }
-            }
-        });
-        match early.await {
+        match early(reading.as_mut()).await {
             Some(read) => Some(read),
             None => {
                 let _place = self.load.enter()?;
@@ -259,7 +246,8 @@ impl CoreService {
             Reply::NotFound => refuse(StatusCode::NOT_FOUND),
             Reply::TooLarge => refuse(StatusCode::PAYLOAD_TOO_LARGE),
         };
-        metrics::decided_in(self.clock.monotonic_us().saturating_sub(call.arrived_us));
+        let took_us = self.clock.monotonic_us().saturating_sub(call.arrived_us);
+        self.took.note(took_us);
         response
     }
 
@@ -274,11 +262,7 @@ impl CoreService {
             CONTENT_TYPE,
             HeaderValue::from_static(format.content_type()),
         );
-        let (name, value) = OPENRTB_VERSION;
-        headers.insert(
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        );
+        headers.insert(OPENRTB_VERSION.clone(), ANSWERS_FOLLOW.clone());
         if packed.is_some() {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }

@@ -1,14 +1,12 @@
 //! Names of the bidder's metrics, its latency buckets, and who counts what.
 
-use domain::{NoBid, Outcome, Reject};
-use metrics::{counter, histogram};
+use domain::{NoBid, Outcome};
+use metrics::{Histogram, counter, histogram};
 
 /// Requests by how they ended (`outcome`).
 pub const REQUESTS: &str = "paceline_bidder_requests_total";
 /// Bids sent.
 pub const BIDS: &str = "paceline_bidder_bids_total";
-/// Refused line items by `reason`.
-pub const REFUSALS: &str = "paceline_bidder_refusals_total";
 /// Bids whose record the event log did not take.
 pub const BIDS_UNLOGGED: &str = "paceline_bidder_bids_unlogged_total";
 /// Delivery counts that the event log did not take.
@@ -64,7 +62,6 @@ pub fn outcome_label(outcome: Outcome) -> &'static str {
 #[derive(Debug)]
 pub struct Counts {
     outcomes: [u64; NoBid::ALL.len() + 1],
-    refusals: [u64; Reject::ALL.len()],
     bids: u64,
     late: u64,
     profile_reads: [u64; ProfileRead::LABELS.len()],
@@ -74,7 +71,6 @@ impl Default for Counts {
     fn default() -> Self {
         Self {
             outcomes: [0; NoBid::ALL.len() + 1],
-            refusals: [0; Reject::ALL.len()],
             bids: 0,
             late: 0,
             profile_reads: [0; ProfileRead::LABELS.len()],
@@ -90,13 +86,6 @@ impl Counts {
             Outcome::NoBid(why) => why as usize,
         };
         if let Some(count) = self.outcomes.get_mut(at) {
-            *count += 1;
-        }
-    }
-
-    /// Counts a refused line item.
-    pub fn refusal(&mut self, why: Reject) {
-        if let Some(count) = self.refusals.get_mut(why as usize) {
             *count += 1;
         }
     }
@@ -131,13 +120,6 @@ impl Counts {
         {
             counter!(REQUESTS, "outcome" => outcome_label(outcome)).increment(count);
         }
-        for (why, count) in Reject::ALL
-            .iter()
-            .zip(counts.refusals)
-            .filter(|(_, count)| *count > 0)
-        {
-            counter!(REFUSALS, "reason" => why.label()).increment(count);
-        }
         counter!(BIDS).increment(counts.bids);
         counter!(LATE).increment(counts.late);
         let reads = ProfileRead::LABELS.into_iter().zip(counts.profile_reads);
@@ -147,7 +129,19 @@ impl Counts {
     }
 }
 
-/// Notes how long a decision took.
-pub fn decided_in(us: u64) {
-    histogram!(DECIDE_SECONDS).record(us as f64 / 1e6);
+/// Notes how long decisions take: a handle, so that none has to be looked up for each.
+#[derive(Debug)]
+pub struct Took(Histogram);
+
+impl Default for Took {
+    fn default() -> Self {
+        Self(histogram!(DECIDE_SECONDS))
+    }
+}
+
+impl Took {
+    /// One decision, in microseconds.
+    pub fn note(&self, us: u64) {
+        self.0.record(us as f64 / 1e6);
+    }
 }

@@ -1,17 +1,17 @@
 //! What a connection is doing: which protocol it speaks, since when it waits, how many requests are under way.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 
-use crate::serve::ServerLimits;
+use crate::connection::Ended;
+use crate::keeper::Time;
 
 /// What a client that knows HTTP/2 sends first (RFC 9113, 3.4). No HTTP/1 request begins so.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -23,41 +23,47 @@ pub(crate) enum Protocol {
     Http2,
 }
 
-/// What a connection is doing and since when.
+/// What a connection is doing and since when, in ticks of its core's keeper.
 #[derive(Debug, Clone, Copy)]
 enum Phase {
     /// Waiting for a request, or for the client to take an answer.
-    Idle(Instant),
+    Idle(u32),
     /// A request's first bytes are here, its last header is not. Seen on HTTP/1 alone: on HTTP/2 bytes may be
     /// anything, and a head that never ends leaves the connection idle.
-    Head(Instant),
+    Head(u32),
     /// A handler has a request.
     Busy,
 }
 
-/// Shared by a connection, its stream and its requests.
+/// Shared by a connection, its stream, its requests and its core's keeper.
 #[derive(Debug)]
 pub(crate) struct Activity {
+    time: Rc<Time>,
     phase: Cell<Phase>,
     heard: Cell<bool>,
     many: Cell<bool>,
     under_way: Cell<usize>,
+    sentence: Cell<Option<Ended>>,
+    waker: RefCell<Option<Waker>>,
 }
 
 impl Activity {
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(crate) fn new(time: Rc<Time>) -> Self {
         Self {
-            phase: Cell::new(Phase::Idle(now)),
+            phase: Cell::new(Phase::Idle(time.tick())),
+            time,
             heard: Cell::new(false),
             many: Cell::new(false),
             under_way: Cell::new(0),
+            sentence: Cell::new(None),
+            waker: RefCell::new(None),
         }
     }
 
     /// From here on requests share the connection.
     pub(crate) fn becomes_http2(&self) {
         self.many.set(true);
-        self.phase.set(Phase::Idle(Instant::now()));
+        self.phase.set(Phase::Idle(self.time.tick()));
     }
 
     /// Counts a request until what is returned is dropped.
@@ -70,7 +76,7 @@ impl Activity {
     fn note_read(&self) {
         self.heard.set(true);
         if let (Phase::Idle(_), false) = (self.phase.get(), self.many.get()) {
-            self.phase.set(Phase::Head(Instant::now()));
+            self.phase.set(Phase::Head(self.time.tick()));
         }
     }
 
@@ -78,7 +84,7 @@ impl Activity {
     /// a reply to a ping: that keeps nothing alive.
     fn note_written(&self) {
         if let (Phase::Idle(_), false) = (self.phase.get(), self.many.get()) {
-            self.phase.set(Phase::Idle(Instant::now()));
+            self.phase.set(Phase::Idle(self.time.tick()));
         }
     }
 
@@ -86,21 +92,45 @@ impl Activity {
         !self.heard.get()
     }
 
-    pub(crate) fn is_expired(&self, now: Instant, limits: ServerLimits) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
+        self.time.is_draining()
+    }
+
+    /// Whether it has waited for longer than `limits` allow.
+    pub(crate) fn is_expired(&self) -> bool {
+        let waited = |since: u32| self.time.tick().wrapping_sub(since);
         match self.phase.get() {
-            Phase::Idle(since) => now >= since + limits.idle_timeout,
-            Phase::Head(since) => now >= since + limits.header_timeout,
+            Phase::Idle(since) => waited(since) > self.time.idle_ticks,
+            Phase::Head(since) => waited(since) > self.time.head_ticks,
             Phase::Busy => false,
         }
     }
 
-    /// One coarse timer a connection instead of one a request: a slow head is seen within twice its limit.
-    pub(crate) fn next_check(&self, now: Instant, limits: ServerLimits) -> Instant {
-        let soon = now + limits.header_timeout;
-        match self.phase.get() {
-            Phase::Idle(since) => soon.min(since + limits.idle_timeout),
-            Phase::Head(since) => since + limits.header_timeout,
-            Phase::Busy => soon,
+    /// How the keeper has it end, if it does. What moved on since is no longer over its time.
+    pub(crate) fn sentence(&self) -> Option<Ended> {
+        self.sentence
+            .get()
+            .filter(|how| *how != Ended::TimedOut || self.is_expired())
+    }
+
+    /// Has the connection end when it is polled next.
+    pub(crate) fn end(&self, how: Ended) {
+        self.sentence.set(Some(how));
+        self.wake();
+    }
+
+    /// Has the connection polled.
+    pub(crate) fn wake(&self) {
+        if let Some(waker) = self.waker.borrow().as_ref() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Whom to wake.
+    pub(crate) fn is_polled_by(&self, waker: &Waker) {
+        let mut known = self.waker.borrow_mut();
+        if !known.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *known = Some(waker.clone());
         }
     }
 }
@@ -109,12 +139,19 @@ impl Activity {
 #[derive(Debug)]
 pub(crate) struct UnderWay(Rc<Activity>);
 
+impl UnderWay {
+    /// Whether the server's end was announced.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.0.time.is_leaving()
+    }
+}
+
 impl Drop for UnderWay {
     fn drop(&mut self) {
         let left = self.0.under_way.get().saturating_sub(1);
         self.0.under_way.set(left);
         if left == 0 {
-            self.0.phase.set(Phase::Idle(Instant::now()));
+            self.0.phase.set(Phase::Idle(self.0.time.tick()));
         }
     }
 }

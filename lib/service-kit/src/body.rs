@@ -1,5 +1,8 @@
 //! Reading a request's body within a limit of bytes and time.
 
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +15,10 @@ use crate::unpack::Packing;
 /// Most bytes over the limit that are taken and thrown away before the refusal: a client that sends its whole body
 /// before it reads would otherwise see a broken connection instead of the answer.
 const DISCARDED_BYTES_MAX: usize = 16 << 20;
+
+/// How often a body may be asked for before it counts as still on its way: hyper hands over what came with the
+/// head only when it is asked, so the second time.
+const EARLY_POLLS: u32 = 2;
 
 /// Why a body was not read; the caller maps it to a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -81,7 +88,8 @@ impl BodyReader {
         B: Body<Data = Bytes> + Unpin,
     {
         let packing = Packing::of(headers)?;
-        let declared = declared_length(headers);
+        let declared = body.size_hint().exact();
+        let declared = declared.or_else(|| declared_length(headers));
         if declared.is_some_and(|bytes| bytes > limits.bytes_max as u64) {
             let waits_for_leave = headers.contains_key(EXPECT);
             let endless = declared.is_some_and(|bytes| bytes > DISCARDED_BYTES_MAX as u64);
@@ -130,7 +138,7 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     into.clear();
-    let whole = async {
+    let mut whole = pin!(async {
         let mut discarded = 0;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| BodyError::Broken)?;
@@ -151,11 +159,32 @@ where
         } else {
             Err(BodyError::TooLarge)
         }
-    };
+    });
+    if let Some(read) = early(whole.as_mut()).await {
+        return read;
+    }
     match tokio::time::timeout(limits.timeout, whole).await {
         Ok(read) => read,
         Err(_) => Err(BodyError::Timeout),
     }
+}
+
+/// What `reading` gives if its body came with its head; `None` when it is still on its way.
+pub async fn early<F: Future>(mut reading: Pin<&mut F>) -> Option<F::Output> {
+    let mut polls = 0;
+    poll_fn(|context| match reading.as_mut().poll(context) {
+        Poll::Ready(read) => Poll::Ready(Some(read)),
+        Poll::Pending => {
+            polls += 1;
+            if polls < EARLY_POLLS {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            } else {
+                Poll::Ready(None)
+            }
+        }
+    })
+    .await
 }
 
 #[cfg(test)]

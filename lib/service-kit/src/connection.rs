@@ -5,7 +5,6 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
@@ -15,18 +14,13 @@ use hyper::service::{HttpService, service_fn};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::activity::{Activity, Protocol, Recognise, Watched};
-use crate::drain::Shutdown;
-use crate::serve::{BoxError, ServerLimits};
+use crate::nudge::Nudge;
+use crate::serve::BoxError;
 
 /// Most bytes of a request's head on HTTP/1, and the most that is read ahead of a slow handler.
 const HEAD_BYTES_MAX: usize = 64 << 10;
-/// How long a connection that never said anything is kept while draining: its request may be under way, from a
-/// client that is far or busy.
-const DRAIN_SILENT: Duration = Duration::from_secs(1);
 
 /// Requests open at once on one HTTP/2 connection: more than an exchange has under way per connection, few
 /// enough that what each may hold stays small.
@@ -56,12 +50,11 @@ pub(crate) enum Ended {
     Cut,
 }
 
-/// Answers the requests of one connection until it ends.
+/// Answers the requests of one connection until it ends, or until the keeper of `activity` has it end.
 pub(crate) async fn serve<S, F, B>(
     stream: TcpStream,
     handler: Rc<S>,
-    limits: ServerLimits,
-    (drain, shutdown): (watch::Receiver<bool>, Rc<Shutdown>),
+    activity: Rc<Activity>,
 ) -> Ended
 where
     S: Fn(Request<Incoming>) -> F + 'static,
@@ -71,11 +64,9 @@ where
 {
     // Without it small answers wait for the client's acknowledgement; a socket that refuses works all the same.
     stream.set_nodelay(true).ok();
-    let activity = Rc::new(Activity::new(Instant::now()));
-    let mut supervisor = Supervisor {
+    let supervisor = Supervisor {
         activity: Rc::clone(&activity),
-        limits,
-        drain,
+        nudge: Nudge::new(),
     };
     let mut watched = Watched::new(stream, Rc::clone(&activity));
     let protocol = supervisor.run(Pin::new(&mut watched.protocol())).await;
@@ -85,10 +76,9 @@ where
     let service = service_fn(move |request| {
         let under_way = noted.enter();
         let answer = handler(request);
-        let shutdown = Rc::clone(&shutdown);
         async move {
             let mut response = answer.await;
-            if says_close && shutdown.is_leaving() {
+            if says_close && under_way.is_leaving() {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, close);
             }
@@ -178,49 +168,35 @@ where
     }
 }
 
-/// Ends a connection's stages for time or for shutdown.
+/// Polls a connection's stages, and ends them for time or for shutdown.
 struct Supervisor {
     activity: Rc<Activity>,
-    limits: ServerLimits,
-    drain: watch::Receiver<bool>,
+    nudge: Nudge,
 }
 
 impl Supervisor {
-    async fn run<C: Stage>(&mut self, mut stage: Pin<&mut C>) -> Result<C::Output, Ended> {
-        let (activity, limits) = (&self.activity, self.limits);
-        let mut told = std::pin::pin!(self.drain.wait_for(|draining| *draining));
-        let mut cut_at = None;
-        let first = activity.next_check(Instant::now(), limits);
-        let mut check = std::pin::pin!(tokio::time::sleep_until(first));
-        loop {
-            tokio::select! {
-                biased;
-                _ = told.as_mut(), if cut_at.is_none() => {
-                    // What has come already is looked at first: hyper would take the connection for idle.
-                    let looked = poll_fn(|context| Poll::Ready(stage.as_mut().poll(context)));
-                    if let Poll::Ready(output) = looked.await {
-                        return Ok(output);
-                    }
-                    stage.as_mut().finish();
-                    let silent = activity.is_silent();
-                    let grace = if silent { limits.grace.min(DRAIN_SILENT) } else { limits.grace };
-                    let at = Instant::now() + grace;
-                    cut_at = Some(at);
-                    check.as_mut().reset(at);
+    async fn run<C: Stage>(&self, mut stage: Pin<&mut C>) -> Result<C::Output, Ended> {
+        let activity = &self.activity;
+        let mut told = false;
+        poll_fn(|context| {
+            activity.is_polled_by(context.waker());
+            if activity.is_draining() && !told {
+                told = true;
+                // What has come already is looked at first: hyper would take the connection for idle.
+                if let Poll::Ready(output) = stage.as_mut().poll(context) {
+                    return Poll::Ready(Ok(output));
                 }
-                output = stage.as_mut() => return Ok(output),
-                () = check.as_mut() => {
-                    let now = Instant::now();
-                    if cut_at.is_some_and(|at| now >= at) {
-                        return Err(Ended::Cut);
-                    }
-                    if activity.is_expired(now, limits) {
-                        return Err(Ended::TimedOut);
-                    }
-                    let next = activity.next_check(now, limits);
-                    check.as_mut().reset(cut_at.map_or(next, |at| at.min(next)));
-                }
+                stage.as_mut().finish();
             }
-        }
+            let polled = self
+                .nudge
+                .poll(context, |nudged| stage.as_mut().poll(nudged));
+            match (polled, activity.sentence()) {
+                (Poll::Ready(output), _) => Poll::Ready(Ok(output)),
+                (Poll::Pending, Some(ended)) => Poll::Ready(Err(ended)),
+                (Poll::Pending, None) => Poll::Pending,
+            }
+        })
+        .await
     }
 }

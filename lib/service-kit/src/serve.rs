@@ -17,10 +17,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 use hyper::{Request, Response};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 
 use crate::connection::{self, Ended};
 use crate::drain::Shutdown;
+use crate::keeper::Keeper;
 use crate::listen;
 use crate::metrics::{
     CONNECTIONS, CONNECTIONS_CUT, CONNECTIONS_OPEN, CONNECTIONS_REFUSED, CONNECTIONS_TIMED_OUT,
@@ -271,8 +273,7 @@ struct Core {
 struct Spawner<S> {
     handler: Rc<S>,
     options: ServerOptions,
-    drain: watch::Sender<bool>,
-    shutdown: Rc<Shutdown>,
+    keeper: Rc<Keeper>,
     alive: mpsc::Sender<()>,
 }
 
@@ -291,10 +292,13 @@ async fn serve_core<S, F, B>(
     let spawner = Spawner {
         handler: Rc::new(handler),
         options: core.options,
-        drain: watch::Sender::new(false),
-        shutdown: Rc::new(core.shutdown.clone()),
+        keeper: Keeper::new(core.options.limits, core.shutdown.clone()),
         alive,
     };
+    let keeper = Rc::clone(&spawner.keeper);
+    let mut ticks = tokio::time::interval(keeper.period());
+    // A core that was held up counts too little time, never too much.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stop = std::pin::pin!(core.shutdown.wait());
     loop {
         tokio::select! {
@@ -302,6 +306,7 @@ async fn serve_core<S, F, B>(
             () = stop.as_mut() => break,
             Some((stream, place)) = handed.recv() => spawner.adopt(stream, place),
             accepted = listener.accept() => core.place(accepted, &spawner).await,
+            _ = ticks.tick() => keeper.tick(),
         }
     }
     // What the kernel has already accepted for us is still answered; then the socket closes.
@@ -309,20 +314,19 @@ async fn serve_core<S, F, B>(
         core.place(accepted, &spawner).await;
     }
     // Told before the socket closes: whoever sees it closed gets answers that say `connection: close`.
-    spawner.drain.send_replace(true);
+    keeper.begin_drain();
     drop(listener);
     handed.close();
     while let Some((stream, place)) = handed.recv().await {
         spawner.adopt(stream, place);
     }
-    let Spawner {
-        alive,
-        drain: _drain,
-        ..
-    } = spawner;
-    drop(alive);
+    drop(spawner);
     // Nothing is ever sent: this ends when the last connection has dropped its handle.
-    while all_done.recv().await.is_some() {}
+    let all_done = async { while all_done.recv().await.is_some() {} };
+    tokio::select! {
+        () = all_done => {}
+        () = keeper.cut_after_grace() => {}
+    }
 }
 
 type Accepted = io::Result<(tokio::net::TcpStream, SocketAddr)>;
@@ -394,15 +398,16 @@ impl<S> Spawner<S> {
         B: Body<Data = Bytes> + 'static,
         B::Error: Into<BoxError>,
     {
-        let (service, limits) = (self.options.name, self.options.limits);
+        let service = self.options.name;
         let handler = Rc::clone(&self.handler);
-        let drain = (self.drain.subscribe(), Rc::clone(&self.shutdown));
+        let kept = self.keeper.keep();
         let alive = self.alive.clone();
         let open = Open::new(service);
         tokio::task::spawn_local(async move {
             // Dropped at the end also when a handler panics.
-            let _held = (place, alive, open);
-            match connection::serve(stream, handler, limits, drain).await {
+            let activity = Rc::clone(&kept.activity);
+            let _held = (place, alive, open, kept);
+            match connection::serve(stream, handler, activity).await {
                 Ended::Closed => {}
                 Ended::TimedOut => {
                     metrics::counter!(CONNECTIONS_TIMED_OUT, "service" => service).increment(1);
