@@ -13,10 +13,13 @@ use std::task::{Poll, Waker};
 
 use domain::Clock;
 
-/// How long a core that is behind decides in one round, in microseconds; whoever comes later in the round is refused.
-/// `CoDel`'s target: well below any `tmax`, and a hundred decisions long.
-pub const ROUND_US_MAX: u64 = 5_000;
-/// How long rounds must have been longer than that before anyone is refused, in microseconds: `CoDel`'s interval. A
+/// How long a round of a core that is behind may take, in microseconds, deciding and refusing together: a quarter of what
+/// a usual `tmax` of 100 ms leaves, since a request may come at the beginning of one round and be last in the next.
+/// Within it everything is decided, as waiting is cheaper than refusing.
+pub const ROUND_US_MAX: u64 = 20_000;
+/// What of a round is for deciding, in microseconds, however long refusing takes: a hundred decisions.
+const DECIDE_US_MIN: u64 = 5_000;
+/// How long rounds must have been too long before anyone is refused, in microseconds: `CoDel`'s interval. A
 /// burst or a pause of the machine is over by then.
 pub const BEHIND_US_MIN: u64 = 100_000;
 /// As long as rounds are short, one is measured this often, in microseconds. A request that begins a round after a
@@ -41,6 +44,8 @@ pub struct Rounds {
     ended_us: u64,
     took_us: u64,
     behind_since_us: Option<u64>,
+    refusing_since_us: Option<u64>,
+    refusing_us: u64,
 }
 
 impl Rounds {
@@ -48,12 +53,12 @@ impl Rounds {
     pub fn arrive(&mut self, now_us: u64) -> Arrival {
         let since_us = now_us.saturating_sub(self.ended_us);
         let begins =
-            self.began_us.is_none() && (since_us >= PAUSE_US || self.took_us > ROUND_US_MAX);
+            self.began_us.is_none() && (since_us >= PAUSE_US || self.behind_since_us.is_some());
         if begins {
-            self.began_us = Some(now_us);
             if since_us >= PAUSE_US {
-                (self.took_us, self.behind_since_us) = (0, None);
+                *self = Self::default();
             }
+            self.began_us = Some(now_us);
         }
         let gone_us = self
             .began_us
@@ -61,9 +66,14 @@ impl Rounds {
         let behind = self
             .behind_since_us
             .is_some_and(|since| now_us.saturating_sub(since) >= BEHIND_US_MIN);
+        let decide_us = ROUND_US_MAX.saturating_sub(self.refusing_us);
+        let refused = behind && gone_us > decide_us.max(DECIDE_US_MIN);
+        if refused {
+            self.refusing_since_us.get_or_insert(now_us);
+        }
         Arrival {
             waited_us: gone_us.max(self.took_us),
-            refused: behind && gone_us > ROUND_US_MAX,
+            refused,
             begins,
         }
     }
@@ -75,7 +85,10 @@ impl Rounds {
         };
         self.ended_us = now_us;
         self.took_us = now_us.saturating_sub(began_us);
-        if self.took_us > ROUND_US_MAX {
+        let refusing_since_us = self.refusing_since_us.take();
+        self.refusing_us = refusing_since_us.map_or(0, |since| now_us.saturating_sub(since));
+        // With what was refused it would have been too long.
+        if self.took_us > ROUND_US_MAX || refusing_since_us.is_some() {
             self.behind_since_us.get_or_insert(began_us);
         } else {
             self.behind_since_us = None;
@@ -150,25 +163,40 @@ mod tests {
     }
 
     #[test]
-    fn a_standing_queue_is_cut_to_the_target_and_no_further() {
+    fn a_standing_queue_is_cut_to_the_bound_and_no_further() {
         let (mut state, mut now_us) = (Rounds::default(), 1_000_000);
         let start_us = now_us;
         while now_us < start_us + BEHIND_US_MIN {
-            let (_, refused) = rounds((&mut state, &mut now_us), (500, 50, 7));
+            let (_, refused) = rounds((&mut state, &mut now_us), (1_000, 50, 7));
             assert_eq!(refused, 0, "a burst is waited for");
         }
-        for _ in 0..100 {
+        for round in 0..100 {
             let before_us = now_us;
-            let (decided, refused) = rounds((&mut state, &mut now_us), (500, 50, 7));
-            assert_eq!((decided, refused), (101, 399));
-            assert_eq!(now_us - before_us, 101 * 50 + 399 * 7);
+            let (decided, refused) = rounds((&mut state, &mut now_us), (1_000, 50, 7));
+            assert_eq!(decided + refused, 1_000);
+            let took_us = now_us - before_us;
+            if round > 5 {
+                // As much as fits beside the refusals.
+                assert_eq!((decided, took_us / 1_000), (303, 20));
+            }
         }
-        // What fits into the target is decided, at once and to the last.
-        for _ in 0..100 {
-            assert_eq!(rounds((&mut state, &mut now_us), (99, 50, 7)), (99, 0));
-        }
+        // What fits into the bound is decided, at once and to the last.
+        assert_eq!(rounds((&mut state, &mut now_us), (250, 50, 7)), (250, 0));
         assert_eq!(state.behind_since_us, None);
-        assert_eq!(rounds((&mut state, &mut now_us), (500, 50, 7)), (500, 0));
+        for _ in 0..100 {
+            assert_eq!(rounds((&mut state, &mut now_us), (399, 50, 7)), (399, 0));
+        }
+    }
+
+    #[test]
+    fn however_many_are_to_be_refused_some_are_decided() {
+        let (mut state, mut now_us) = (Rounds::default(), 0);
+        for round in 0..50 {
+            let (decided, refused) = rounds((&mut state, &mut now_us), (10_000, 50, 7));
+            if round > 2 {
+                assert_eq!((decided, refused), (101, 9_899));
+            }
+        }
     }
 
     #[test]
