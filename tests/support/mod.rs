@@ -3,6 +3,7 @@
 
 pub(crate) mod folder;
 pub(crate) mod http;
+pub(crate) mod process;
 pub(crate) mod program;
 pub(crate) mod server;
 

@@ -31,22 +31,27 @@ impl Server {
 
     /// The same with more flags.
     pub(crate) fn start_with(folder: &Folder, flags: &[&str]) -> Self {
-        let mut serve = command(folder.path(), &["serve", "--config", "paceline.toml"]);
-        serve.args(flags);
-        let mut program = Program::start(serve, b"");
-        let mut server = Self {
-            console: address(&program.line("console  ")),
-            bidder: address(&program.line("bidder  ")),
-            pixel: address(&program.line("pixel  ")),
-            admin: address(&program.line("admin  ")),
-            program,
-        };
+        let mut server = Self::start_unready(folder, flags);
         let admin = server.admin;
         server.program.until("readiness", PATIENCE, || {
             let reply = http::get(admin, "/ready");
             (reply.status == 200).then_some(())
         });
         server
+    }
+
+    /// The same as soon as it says where it listens.
+    pub(crate) fn start_unready(folder: &Folder, flags: &[&str]) -> Self {
+        let mut serve = command(folder.path(), &["serve", "--config", "paceline.toml"]);
+        serve.args(flags);
+        let mut program = Program::start(serve, b"");
+        Self {
+            console: address(&program.line("console  ")),
+            bidder: address(&program.line("bidder  ")),
+            pixel: address(&program.line("pixel  ")),
+            admin: address(&program.line("admin  ")),
+            program,
+        }
     }
 
     /// Signs in with the password of the first start.

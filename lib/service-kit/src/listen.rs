@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Connections the kernel keeps for us until we accept them; it cuts this to `net.core.somaxconn`.
@@ -73,6 +74,15 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// Lets this process open as many files and connections as it may: systems give fewer unless asked. Gives the number.
+pub fn allow_many_files() -> u64 {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // One that may not be raised stays as it is.
+    setrlimit(Resource::Nofile, limit).ok();
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
 /// One handle of the same socket for each core.
 ///
 /// # Errors
@@ -97,5 +107,6 @@ mod tests {
         let error = bind("admin.listen", "nonsense").unwrap_err();
         assert!(matches!(error, ListenError::Address { .. }), "{error}");
         assert_eq!(share(&first, 3).unwrap().len(), 3);
+        assert!(allow_many_files() > 64);
     }
 }

@@ -52,7 +52,7 @@ pub struct ServerLimits {
 impl Default for ServerLimits {
     fn default() -> Self {
         Self {
-            connections_max: 10_000,
+            connections_max: 16_384,
             header_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(5),
