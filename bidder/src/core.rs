@@ -7,8 +7,7 @@ use domain::ids::BidIds;
 use domain::random::SplitMix64;
 use domain::{FxTable, IdScope, NoBid, Outcome, Timestamp};
 use pacing::account::HoldKey;
-use prost::Message;
-use proto::event::{self, BidRef};
+use proto::event::EncodedRef;
 use proto::openrtb::{Arena, BidRequest, Format, RequestError};
 
 use crate::admission;
@@ -23,11 +22,11 @@ use crate::outbox::{Content, Outbox};
 use crate::people::PeopleReader;
 use crate::price::answer_currency;
 use crate::record;
-use crate::respond::{self, Written};
+use crate::respond::Pen;
 use crate::rules::Market;
 use crate::samples::Sampler;
 use crate::shared::Shared;
-use crate::snapshot::{Ad, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::tally::Tally;
 use crate::targeting::Keys;
 
@@ -90,6 +89,8 @@ pub struct BidderCore {
     outbox: Outbox,
     counts: Counts,
     out: Vec<u8>,
+    wins: Vec<Win>,
+    pen: Pen,
     sampler: Sampler,
     /// Every request is a test that leaves nothing behind, and no answer is late.
     dry: bool,
@@ -119,6 +120,8 @@ impl BidderCore {
             outbox: Outbox::default(),
             counts: Counts::default(),
             out: Vec::with_capacity(16 << 10),
+            wins: Vec::new(),
+            pen: Pen::default(),
             sampler: Sampler::default(),
             dry: false,
         }
@@ -323,64 +326,66 @@ impl BidderCore {
         format: Format,
         explained: Option<&mut Explained>,
     ) -> Result<(), NoBid> {
-        let mut wins = Vec::new();
+        let mut wins = std::mem::take(&mut self.wins);
+        wins.clear();
+        let decided = self.find_wins(auction, &mut wins, explained);
+        let decided = decided.and_then(|()| self.answer_with(auction, format, &wins));
+        self.wins = wins;
+        decided
+    }
+
+    fn find_wins(
+        &mut self,
+        auction: &Auction<'_>,
+        wins: &mut Vec<Win>,
+        explained: Option<&mut Explained>,
+    ) -> Result<(), NoBid> {
         let mut sink = explained.as_ref().map(|_| Sink::default());
         let any = if self.report.has_room() {
-            auction::run(auction, &mut self.work, &mut wins, sink.as_mut())
+            auction::run(auction, &mut self.work, wins, sink.as_mut())
         } else {
             true
         };
         if let (Some(explained), Some(sink)) = (explained, sink) {
             explained.take(auction, sink);
         }
-        if wins.is_empty() {
-            return Err(if any {
-                NoBid::AllRefused
-            } else {
-                NoBid::NoCandidate
-            });
+        match (wins.is_empty(), any) {
+            (false, _) => Ok(()),
+            (true, true) => Err(NoBid::AllRefused),
+            (true, false) => Err(NoBid::NoCandidate),
         }
-        let bids: Vec<_> = wins
-            .iter()
-            .filter_map(|win| self.write_bid(auction, win))
-            .collect();
-        let listed: Vec<_> = bids
-            .iter()
-            .map(|(win, ad, _, texts)| (*win, *ad, texts))
-            .collect();
-        respond::write_answer((format, &mut self.out), auction, &listed);
-        if auction.is_late() {
+    }
+
+    fn answer_with(
+        &mut self,
+        auction: &Auction<'_>,
+        format: Format,
+        wins: &[Win],
+    ) -> Result<(), NoBid> {
+        let mut pen = std::mem::take(&mut self.pen);
+        pen.take_up(auction, wins, &mut self.bid_ids);
+        let (out, rng) = ((format, &mut self.out), &mut self.work.rng);
+        pen.write_answer(out, auction, (wins, &self.shared.keys), rng);
+        let late = auction.is_late();
+        if late {
             self.counts.late();
             wins.iter().for_each(|win| auction.give_back(win));
-            return Err(NoBid::NoTime);
+        } else if !self.dry {
+            for (win, reference) in pen.made() {
+                if let Some(win) = wins.get(win) {
+                    self.record(auction, win, reference);
+                }
+            }
         }
-        let dry = self.dry;
-        for (win, _, reference, _) in bids.into_iter().filter(|_| !dry) {
-            self.record(auction, win, reference);
-        }
-        Ok(())
+        self.pen = pen;
+        if late { Err(NoBid::NoTime) } else { Ok(()) }
     }
 
-    fn write_bid<'a>(
-        &mut self,
-        auction: &Auction<'a>,
-        win: &'a Win,
-    ) -> Option<(&'a Win, &'a Ad, BidRef, Written)> {
-        let item = auction.snapshot.items.get(win.candidate.item)?;
-        let ad = item.ads.get(win.candidate.ad)?;
-        let imp = auction.request.imps.get(win.imp)?;
-        let reference = respond::reference(auction, win, (self.bid_ids.next_id(), ad));
-        let texts = respond::write(auction, &self.shared.keys, (&reference, ad), imp);
-        let network = auction.config.skadnetwork.as_ref();
-        let drawn = (&mut self.work.rng, auction.now);
-        let skadn = network.and_then(|own| own.answer(imp, &ad.creative, drawn));
-        Some((win, ad, reference, texts.with_skadn(skadn)))
-    }
-
-    fn record(&mut self, auction: &Auction<'_>, win: &Win, reference: BidRef) {
-        if let Some(hold) = win.hold {
+    fn record(&mut self, auction: &Auction<'_>, win: &Win, reference: &EncodedRef) {
+        let id = reference.bid_id();
+        if let (Some(hold), Some(ad)) = (win.hold, win.ad(auction)) {
             let place = HoldPlace {
-                campaign: reference.campaign_id(),
+                campaign: ad.features.campaign,
                 exchange: auction.exchange.1,
                 hold_ms: win.hold_ms,
                 second: HoldKey::slot_of(win.hold_ms, auction.now),
@@ -392,15 +397,14 @@ impl BidderCore {
                 .tally
                 .bid(win.candidate.item, auction.exchange.1, numbers.multiplier);
             let limits = auction.limits(&win.candidate);
-            auction.counting().confirm(limits, reference.id());
+            auction.counting().confirm(limits, id);
         }
         self.counts.bids(1);
-        let event = record::bid_event(auction, win, reference);
-        let key = event.bid_ref().map(event::user_partition_key);
-        let key = key.unwrap_or_default();
+        // As the partition key of user events: the user, else the bid.
+        let key = auction.facts.user.map_or(id.0, |user| user.0);
         let log = self.shared.log.as_ref();
         self.outbox.add(log, (&key, Content::Bid), |out| {
-            event.encode(out).expect("a Vec takes every write");
+            record::write_bid(out, auction, win, reference);
         });
     }
 

@@ -1,57 +1,59 @@
 //! What goes to the event log: every bid with what produced it, and every few seconds the counts of each line item.
 
 use domain::{EventId, Reject, Timestamp};
-use proto::event::{self, Bid, BidRef, Delivery, IdKind, Kind, Privacy, ReasonCount};
+use proto::event::{self, BidRecord, Delivery, EncodedRef, IdKind, Kind, Privacy, ReasonCount};
 
 use crate::auction::{Auction, Win};
 use crate::tally::Entry;
 
-/// The record of a bid.
-pub fn bid_event(auction: &Auction<'_>, win: &Win, reference: BidRef) -> event::Event {
+/// Appends the record of a bid.
+pub fn write_bid(out: &mut Vec<u8>, auction: &Auction<'_>, win: &Win, reference: &EncodedRef) {
     let numbers = &win.candidate.numbers;
     let imp = auction.request.imps.get(win.imp);
     let deal = imp
         .zip(win.candidate.deal)
         .and_then(|(imp, at)| imp.pmp.deals.get(at));
     let privacy = auction.facts.privacy;
-    let id = event::event_id(reference.id(), IdKind::Bid, b"");
-    let bid = Bid {
-        r#ref: Some(reference),
+    let record = BidRecord {
+        id: event::event_id(reference.bid_id(), IdKind::Bid, b""),
+        region: &auction.config.region,
+        at: auction.now,
+        reference,
         auction_id: clip(auction.request.id),
         imp_id: imp.map(|imp| clip(imp.id)).unwrap_or_default(),
-        features: win.features.as_slice().to_vec(),
+        features: win.features.as_slice(),
         feature_list: ctr_model::feature::list_hash(),
         model_version: auction.snapshot.model.version(),
         predicted_ctr: numbers.click,
         predicted_cvr: numbers.conversion,
-        value_cpm_micros: numbers.value.0.0,
+        value: numbers.value,
         multiplier: numbers.multiplier,
         shade: numbers.shade,
-        floor_cpm_micros: numbers.floor.0.0,
+        floor: numbers.floor,
         deal: deal.map(|deal| clip(deal.id)).unwrap_or_default(),
-        site: auction.facts.site.to_owned(),
-        country: auction.facts.country.to_owned(),
-        privacy: Some(Privacy {
+        site: auction.facts.site,
+        country: auction.facts.country,
+        privacy: Privacy {
             user_allowed: privacy.user_allowed,
             coppa: privacy.coppa,
             gdpr: privacy.gdpr,
             opted_out: privacy.opted_out,
             profile_refused: !privacy.profile_allowed,
             measure_refused: !privacy.measure_allowed,
-        }),
+        },
         revision: auction.snapshot.revision,
         modifier_ppm: numbers.factor_ppm,
     };
-    event::event(id, &auction.config.region, auction.now, Kind::Bid(bid))
+    record.encode(out);
 }
 
 /// Cuts what others sent to the length that events keep.
-fn clip(text: &str) -> String {
-    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
-    let end = ends
-        .take_while(|end| *end <= domain::limits::FIELD_BYTES_MAX)
-        .last();
-    text.get(..end.unwrap_or(0)).unwrap_or_default().to_owned()
+fn clip(text: &str) -> &str {
+    let mut end = text.len().min(domain::limits::FIELD_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
 }
 
 /// Whose counts a delivery event holds.

@@ -1,11 +1,14 @@
-//! From winning candidates to the answer's bytes: markup, tracking addresses with sealed tokens, the bids.
+//! From winning candidates to the answer's bytes: references, sealed tokens, markup and addresses, in buffers that are
+//! kept from answer to answer.
 
 use domain::creative::CreativeFormat;
-use domain::{BidId, IdScope};
-use proto::event::BidRef;
-use proto::openrtb::markup::Fill;
-use proto::openrtb::{Bid, DsaAnswer, Format, Imp, MarkupType, ResponseHead, SkadnAnswer};
-use proto::token::{Purpose, TokenKeys};
+use domain::ids::BidIds;
+use domain::random::SplitMix64;
+use domain::{BidId, Creative, IdScope, UserKey};
+use proto::event::{EncodedRef, Reference};
+use proto::openrtb::markup::{Fill, Filled};
+use proto::openrtb::{Adm, Bid, DsaAnswer, Format, Imp, MarkupType, ResponseHead};
+use proto::token::{Purpose, Sealed, TokenKeys};
 
 use crate::auction::{Auction, Win};
 use crate::config::{BillingSignal, ExchangeConfig};
@@ -13,62 +16,114 @@ use crate::fill::fill;
 use crate::fit;
 use crate::snapshot::Ad;
 
-/// One bid, ready to be written: every text that the answer borrows.
-#[derive(Debug)]
-pub struct Written {
-    id: String,
-    crid: String,
-    cid: String,
-    adm: String,
-    notices: Notices,
-    skadn: Option<SkadnAnswer>,
+/// What a core writes answers with. The buffers grow to what its largest answers need.
+#[derive(Debug, Default)]
+pub struct Pen {
+    made: Vec<Made>,
+    /// Those of `made` that are of this answer.
+    count: usize,
+    notice: Sealed,
+    event: Sealed,
+    click: Sealed,
 }
 
-impl Written {
-    /// With what Apple's store credits installs by.
-    pub fn with_skadn(self, skadn: Option<SkadnAnswer>) -> Self {
-        Self { skadn, ..self }
+/// A bid of the answer.
+#[derive(Debug, Default)]
+struct Made {
+    /// The position of its win.
+    win: usize,
+    reference: EncodedRef,
+}
+
+impl Pen {
+    /// Takes up the wins of an answer and gives each an id.
+    pub fn take_up(&mut self, auction: &Auction<'_>, wins: &[Win], ids: &mut BidIds) {
+        self.count = 0;
+        for (position, win) in wins.iter().enumerate() {
+            let Some(ad) = win.ad(auction) else {
+                continue;
+            };
+            if self.made.len() == self.count {
+                self.made.push(Made::default());
+            }
+            if let Some(made) = self.made.get_mut(self.count) {
+                made.win = position;
+                made.reference
+                    .set(ids.next_id(), &reference(auction, win, ad));
+                self.count += 1;
+            }
+        }
+    }
+
+    /// The bids of the answer: each win's position and the reference of its bid.
+    pub fn made(&self) -> impl Iterator<Item = (usize, &EncodedRef)> {
+        let made = self.made.iter().take(self.count);
+        made.map(|made| (made.win, &made.reference))
+    }
+
+    /// Appends the whole answer to `out`, in the form of the request.
+    pub fn write_answer(
+        &mut self,
+        (format, out): (Format, &mut Vec<u8>),
+        auction: &Auction<'_>,
+        (wins, keys): (&[Win], &TokenKeys),
+        rng: &mut SplitMix64,
+    ) {
+        let is_grouped = |win: usize| wins.get(win).is_some_and(|win| win.grouped);
+        let first = self.made().next().map(|(_, reference)| reference.bid_id());
+        let mut hex = [0; BidId::HEX_CHARS];
+        let head = ResponseHead {
+            id: auction.request.id,
+            bidid: first.as_ref().map_or("", |id| id.write_hex(&mut hex)),
+            cur: auction.market.currency,
+            seat: Some(auction.market.seat),
+            bids: self.count,
+            grouped: self.made().filter(|(win, _)| is_grouped(*win)).count(),
+        };
+        format.write_response(out, &head, |part, add| {
+            for Made { win, reference } in self.made.get(part).unwrap_or_default() {
+                let Some((win, ad, imp)) = wins.get(*win).and_then(|win| {
+                    let imp = auction.request.imps.get(win.imp)?;
+                    Some((win, win.ad(auction)?, imp))
+                }) else {
+                    continue;
+                };
+                let landing = ad.creative.click_url.as_str();
+                keys.seal_bid(&mut self.notice, (reference, ""), Purpose::Notice);
+                keys.seal_bid(&mut self.event, (reference, ""), Purpose::Event);
+                keys.seal_bid(&mut self.click, (reference, landing), Purpose::Click);
+                let tokens = [&self.notice, &self.event, &self.click].map(Sealed::as_str);
+                let texts = (reference.bid_id(), tokens);
+                write_bid(auction, (win, ad, imp), texts, (&mut *rng, add));
+            }
+        });
     }
 }
 
-/// The addresses that the exchange's servers call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Notices {
-    burl: Option<String>,
-    nurl: Option<String>,
-    lurl: Option<String>,
-}
-
 /// What a win's tokens carry, in the terms of events.
-pub fn reference(auction: &Auction<'_>, win: &Win, (id, ad): (BidId, &Ad)) -> BidRef {
+fn reference<'a>(auction: &Auction<'a>, win: &Win, ad: &Ad) -> Reference<'a> {
     let campaign = auction
         .snapshot
         .items
         .get(win.candidate.item)
         .map(|item| &auction.snapshot.campaign_of(item).campaign);
-    BidRef {
-        bid_id: id.0.to_vec(),
-        campaign: ad.features.campaign.0,
-        line_item: ad.features.line_item.0,
-        creative: ad.creative.id.0,
-        exchange: auction.exchange.0.to_owned(),
-        user: auction
-            .facts
-            .user
-            .map(|user| user.0.to_vec())
-            .unwrap_or_default(),
-        bid_at_ms: auction.now.0,
-        price_cpm_micros: win.candidate.numbers.price.0.0,
-        currency: auction.market.currency.to_string(),
+    Reference {
+        campaign: ad.features.campaign,
+        line_item: ad.features.line_item,
+        creative: ad.creative.id,
+        exchange: auction.exchange.0,
+        user: auction.facts.user,
+        bid_at: auction.now,
+        price: win.candidate.numbers.price,
+        currency: auction.market.currency,
         rate: win.candidate.rate,
         rate_day: auction.market.fx.day,
-        campaign_currency: campaign.map(|c| c.currency).unwrap_or_default().to_string(),
-        hold_micros: win.hold.map_or(0, |hold| hold.amount.0),
+        campaign_currency: campaign.map(|c| c.currency).unwrap_or_default(),
+        hold: win.hold.map(|hold| hold.amount).unwrap_or_default(),
         hold_ms: win.hold_ms,
         quantity: i32::try_from(win.quantity).unwrap_or(i32::MAX),
         test: auction.request.test,
         first_price: win.candidate.rule == crate::price::PriceRule::First,
-        landing: String::new(),
         fee_ppm: u32::try_from(auction.config.fee_ppm).unwrap_or(u32::MAX),
         predicted_ctr_ppm: (win.candidate.numbers.click * 1e6).round() as u32,
         device: counted(auction, win, IdScope::Device),
@@ -77,147 +132,102 @@ pub fn reference(auction: &Auction<'_>, win: &Win, (id, ad): (BidId, &Ad)) -> Bi
 }
 
 /// The id of a scope, where a cap of the bid counts for it.
-fn counted(auction: &Auction<'_>, win: &Win, per: IdScope) -> Vec<u8> {
+fn counted(auction: &Auction<'_>, win: &Win, per: IdScope) -> Option<UserKey> {
     let mut limits = auction.limits(&win.candidate);
     let asked = limits.any(|limit| limit.per == per);
     let person = auction.people.get(per).filter(|_| asked);
-    person
-        .map(|person| person.key.0.to_vec())
-        .unwrap_or_default()
-}
-
-/// Writes markup and addresses of one bid.
-pub fn write(
-    auction: &Auction<'_>,
-    keys: &TokenKeys,
-    (reference, ad): (&BidRef, &Ad),
-    imp: &Imp<'_>,
-) -> Written {
-    let notice = keys.seal(reference, Purpose::Notice);
-    let event = keys.seal(reference, Purpose::Event);
-    let landing = BidRef {
-        landing: ad.creative.click_url.clone(),
-        ..reference.clone()
-    };
-    let click = keys.seal(&landing, Purpose::Click);
-    let fill = Fill {
-        click_token: &click,
-        event_token: &event,
-        ..fill(auction, (imp, ad), cachebuster(reference))
-    };
-    let shape = fit::shape(imp, ad).expect("the candidate fitted this slot before it won");
-    let mut adm = String::new();
-    ad.markup
-        .write(&mut adm, shape, &fill)
-        .expect("the candidate was checked against this layout before it won");
-    let (config, base) = (auction.config, &auction.config.public_url);
-    Written {
-        id: reference.id().to_string(),
-        crid: ad.creative.id.to_string(),
-        cid: ad.features.campaign.to_string(),
-        adm,
-        notices: config.exchanges.get(&reference.exchange).map_or_else(
-            || notices(base, &notice, &ExchangeConfig::default()),
-            |exchange| notices(base, &notice, exchange),
-        ),
-        skadn: None,
-    }
+    person.map(|person| person.key)
 }
 
 /// Half of the bid's id, shuffled: no other bid has it, and it tells nothing.
-fn cachebuster(reference: &BidRef) -> u64 {
-    let half = reference.id().0.first_chunk().copied().unwrap_or_default();
+fn cachebuster(id: BidId) -> u64 {
+    let half = id.0.first_chunk().copied().unwrap_or_default();
     domain::random::mix(u64::from_le_bytes(half)) >> 11 // scripts read 53 bits exactly
 }
 
+/// The parts of an address that the exchange's servers call.
+type Address<'a> = [&'a str; 7];
+
+/// Those addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Notices<'a> {
+    burl: Option<Address<'a>>,
+    nurl: Option<Address<'a>>,
+    lurl: Option<Address<'a>>,
+}
+
 /// One address bills, the others only tell.
-fn notices(base: &str, token: &str, exchange: &ExchangeConfig) -> Notices {
-    let price = &exchange.price_macro;
-    let fee = if exchange.supply_fee {
-        "&f=${SUPPLY_FEE}"
-    } else {
-        ""
+fn notices<'a>(base: &'a str, token: &'a str, exchange: &'a ExchangeConfig) -> Notices<'a> {
+    const BILL: &str = "&c=${AUCTION_CURRENCY}&q=${AUCTION_MULTIPLIER}&ts=${AUCTION_IMP_TS}";
+    const WIN: &str = "&c=${AUCTION_CURRENCY}&m=${AUCTION_MIN_TO_WIN}";
+    const LOSS: &str = "&r=${AUCTION_LOSS}&m=${AUCTION_MIN_TO_WIN}";
+    let price = exchange.price_macro.as_str();
+    let fee = match exchange.supply_fee {
+        true => "&f=${SUPPLY_FEE}",
+        false => "",
     };
-    let bill = format!(
-        "{base}/bill?t={token}&p={price}&c=${{AUCTION_CURRENCY}}&q=${{AUCTION_MULTIPLIER}}&ts=${{AUCTION_IMP_TS}}{fee}"
-    );
-    let win = || {
-        format!(
-            "{base}/win?t={token}&p={price}&c=${{AUCTION_CURRENCY}}&m=${{AUCTION_MIN_TO_WIN}}{fee}"
-        )
-    };
-    let loss = || format!("{base}/loss?t={token}&r=${{AUCTION_LOSS}}&m=${{AUCTION_MIN_TO_WIN}}");
+    let bill = [base, "/bill?t=", token, "&p=", price, BILL, fee];
+    let win = [base, "/win?t=", token, "&p=", price, WIN, fee];
+    let loss = [base, "/loss?t=", token, LOSS, "", "", ""];
     let (burl, nurl) = match exchange.billing {
-        BillingSignal::Burl => (Some(bill), exchange.notices.win.then(win)),
+        BillingSignal::Burl => (Some(bill), exchange.notices.win.then_some(win)),
         BillingSignal::Nurl => (None, Some(bill)),
     };
     Notices {
         burl,
         nurl,
-        lurl: exchange.notices.loss.then(loss),
+        lurl: exchange.notices.loss.then_some(loss),
     }
 }
 
-/// Writes the whole answer into `out`, in the form of the request. `bids` are the wins with their ads and texts, in
-/// order.
-pub fn write_answer(
-    (format, out): (Format, &mut Vec<u8>),
+/// Hands one bid over, with the tokens of notices, events and clicks.
+fn write_bid(
     auction: &Auction<'_>,
-    bids: &[(&Win, &Ad, &Written)],
+    (win, ad, imp): (&Win, &Ad, &Imp<'_>),
+    (id, [notice, event, click]): (BidId, [&str; 3]),
+    (rng, add): (&mut SplitMix64, &mut dyn FnMut(&Bid<'_>)),
 ) {
-    let listed = bids
-        .iter()
-        .filter_map(|(win, ad, texts)| bid(auction, win, (ad, texts)));
-    let listed: Vec<Bid<'_>> = listed.collect();
-    let head = ResponseHead {
-        id: auction.request.id,
-        bidid: bids
-            .first()
-            .map_or("", |(_, _, written)| written.id.as_str()),
-        cur: auction.market.currency,
-        seat: Some(auction.market.seat),
-        grouped: bids.iter().filter(|(win, ..)| win.grouped).count(),
-    };
-    format.write_response(out, &head, &listed);
-}
-
-fn bid<'a>(
-    auction: &Auction<'a>,
-    win: &Win,
-    (ad, texts): (&'a Ad, &'a Written),
-) -> Option<Bid<'a>> {
-    let imp = auction.request.imps.get(win.imp)?;
     let creative = ad.creative.as_ref();
-    let (mtype, size, dur_s) = match &creative.format {
-        CreativeFormat::Banner { width, height, .. } => {
-            (MarkupType::Banner, (*width, *height), None)
-        }
-        CreativeFormat::Video(media) => (MarkupType::Video, media.size(), Some(media.duration_s)),
-        CreativeFormat::Audio(media) => (MarkupType::Audio, (0, 0), Some(media.duration_s)),
-        CreativeFormat::Native(_) => (MarkupType::Native, (0, 0), None),
+    let fill = Fill {
+        click_token: click,
+        event_token: event,
+        ..fill(auction, (imp, ad), cachebuster(id))
     };
+    let adm = Adm::Ad(Filled {
+        markup: &ad.markup,
+        creative,
+        shape: fit::shape(imp, ad).expect("the candidate fitted this slot before it won"),
+        fill: &fill,
+    });
+    let exchange = auction.config.exchanges.get(auction.exchange.0);
+    let exchange = exchange.expect("nothing wins without the exchange's configuration");
+    let notices = notices(&auction.config.public_url, notice, exchange);
+    let network = auction.config.skadnetwork.as_ref();
+    let skadn = network.and_then(|own| own.answer(imp, creative, (rng, auction.now)));
+    let mut texts = (
+        [0; BidId::HEX_CHARS],
+        itoa::Buffer::new(),
+        itoa::Buffer::new(),
+    );
+    let id = id.write_hex(&mut texts.0);
+    let crid = texts.1.format(creative.id.0);
+    let (mtype, size, dur_s) = kind(creative);
     let deal = win.candidate.deal.and_then(|at| imp.pmp.deals.get(at));
     let language = creative.language.as_deref();
     let by_tag = !auction.request.wlangb.is_empty();
-    let plain = Bid::new(
-        &texts.id,
-        imp.id,
-        win.candidate.numbers.price,
-        mtype,
-        &texts.adm,
-    );
-    Some(Bid {
-        adid: Some(&texts.crid),
-        crid: &texts.crid,
-        cid: &texts.cid,
+    let plain = Bid::new(id, imp.id, win.candidate.numbers.price, mtype, adm);
+    add(&Bid {
+        adid: Some(crid),
+        crid,
+        cid: texts.2.format(ad.features.campaign.0),
         adomain: &ad.adomain,
         cat: &creative.categories,
         cattax: Some(creative.taxonomy).filter(|_| !creative.categories.is_empty()),
         attr: &ad.attributes,
         iurl: creative.sample_url.as_deref(),
-        burl: texts.notices.burl.as_deref(),
-        nurl: texts.notices.nurl.as_deref(),
-        lurl: texts.notices.lurl.as_deref(),
+        burl: notices.burl.as_ref().map(<[_; _]>::as_slice),
+        nurl: notices.nurl.as_ref().map(<[_; _]>::as_slice),
+        lurl: notices.lurl.as_ref().map(<[_; _]>::as_slice),
         w: size.0,
         h: size.1,
         dur_s,
@@ -227,9 +237,21 @@ fn bid<'a>(
         langb: language.filter(|_| by_tag),
         apis: &creative.apis,
         dsa: transparency(auction, win),
-        skadn: texts.skadn.as_ref(),
+        skadn: skadn.as_ref(),
         ..plain
-    })
+    });
+}
+
+/// What the markup is, with its width, height and duration.
+fn kind(creative: &Creative) -> (MarkupType, (u32, u32), Option<u32>) {
+    match &creative.format {
+        CreativeFormat::Banner { width, height, .. } => {
+            (MarkupType::Banner, (*width, *height), None)
+        }
+        CreativeFormat::Video(media) => (MarkupType::Video, media.size(), Some(media.duration_s)),
+        CreativeFormat::Audio(media) => (MarkupType::Audio, (0, 0), Some(media.duration_s)),
+        CreativeFormat::Native(_) => (MarkupType::Native, (0, 0), None),
+    }
 }
 
 /// Who stands behind the ad, where the request wants it told.
@@ -249,27 +271,23 @@ mod tests {
     use super::*;
     use crate::config;
 
+    /// The addresses for billing, win and loss.
+    fn told(exchange: &ExchangeConfig) -> [Option<String>; 3] {
+        let found = notices("https://p", "T", exchange);
+        [found.burl, found.nurl, found.lurl].map(|parts| parts.map(|parts| parts.concat()))
+    }
+
     #[test]
     fn one_address_bills_whatever_the_exchange_has() {
         let plain = ExchangeConfig::default();
-        let usual = notices("https://p", "T", &plain);
-        assert_eq!(
-            usual.burl.as_deref(),
-            Some(
-                "https://p/bill?t=T&p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}&q=${AUCTION_MULTIPLIER}&ts=${AUCTION_IMP_TS}"
-            )
-        );
-        assert_eq!(
-            usual.nurl.as_deref(),
-            Some(
-                "https://p/win?t=T&p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}&m=${AUCTION_MIN_TO_WIN}"
-            )
-        );
-        assert_eq!(
-            usual.lurl.as_deref(),
-            Some("https://p/loss?t=T&r=${AUCTION_LOSS}&m=${AUCTION_MIN_TO_WIN}")
-        );
-        let older = ExchangeConfig {
+        let usual = told(&plain);
+        let expected = [
+            "https://p/bill?t=T&p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}&q=${AUCTION_MULTIPLIER}&ts=${AUCTION_IMP_TS}",
+            "https://p/win?t=T&p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}&m=${AUCTION_MIN_TO_WIN}",
+            "https://p/loss?t=T&r=${AUCTION_LOSS}&m=${AUCTION_MIN_TO_WIN}",
+        ];
+        assert_eq!(usual, expected.map(|url| Some(url.to_owned())));
+        let [burl, nurl, lurl] = told(&ExchangeConfig {
             billing: BillingSignal::Nurl,
             price_macro: "${PRICE_PAID}".into(),
             notices: config::Notices {
@@ -277,26 +295,23 @@ mod tests {
                 loss: false,
             },
             ..plain.clone()
-        };
-        let older = notices("https://p", "T", &older);
-        let bills = older.nurl.as_deref().unwrap();
+        });
+        let bills = nurl.unwrap();
         assert!(bills.starts_with("https://p/bill?t=T&p=${PRICE_PAID}&"));
-        assert_eq!((older.burl, older.lurl), (None, None));
-        let told = ExchangeConfig {
+        assert_eq!((burl, lurl), (None, None));
+        let [burl, nurl, lurl] = told(&ExchangeConfig {
             supply_fee: true,
             ..plain.clone()
-        };
-        let told = notices("https://p", "T", &told);
+        });
         let ends = |url: Option<String>| url.unwrap().ends_with("&f=${SUPPLY_FEE}");
-        assert!(ends(told.burl) && ends(told.nurl) && !ends(told.lurl));
-        let quiet = ExchangeConfig {
+        assert!(ends(burl) && ends(nurl) && !ends(lurl));
+        let [burl, nurl, _] = told(&ExchangeConfig {
             notices: config::Notices {
                 win: false,
                 loss: true,
             },
             ..plain
-        };
-        let quiet = notices("https://p", "T", &quiet);
-        assert_eq!((quiet.burl, quiet.nurl), (usual.burl, None));
+        });
+        assert_eq!((&burl, nurl), (&usual[0], None));
     }
 }

@@ -12,8 +12,7 @@ use domain::{
     AdvertiserId, BidModel, Campaign, CampaignId, Capped, Catalogue, Cpm, Creative, CreativeId,
     Currency, LineItem, LineItemId, Status, Timestamp,
 };
-
-use proto::openrtb::markup::Markup;
+use proto::openrtb::markup::{Compiler, Markup};
 
 use crate::frequency::{self, Limit};
 use crate::identity::Scopes;
@@ -169,13 +168,14 @@ pub struct Ingredients<'a> {
 impl Snapshot {
     /// Compiles a catalogue. A line item with a missing campaign or creative is idle, never a failure.
     pub fn build(catalogue: &Catalogue, mut with: Ingredients<'_>) -> Self {
+        let mut compiler = Compiler::new(with.public_url);
         let creatives: Compiled = catalogue
             .creatives
             .iter()
             .filter(|creative| is_shown(creative))
             .map(|creative| {
-                let markup = Markup::compile(creative, with.public_url);
-                (creative.id, (Arc::new(creative.clone()), Arc::new(markup)))
+                let markup = Arc::new(compiler.compile(creative));
+                (creative.id, (Arc::new(creative.clone()), markup))
             })
             .collect();
         let campaigns: BTreeMap<CampaignId, &Campaign> =

@@ -1,5 +1,7 @@
 //! Events: the envelope, deterministic ids, topics' keys, and the bid reference in domain types.
 
+mod encode;
+
 use domain::random::mix;
 use domain::{
     BidId, CampaignId, Cpm, CreativeId, Currency, EventId, Exchange, LineItemId, Micros, Timestamp,
@@ -17,6 +19,7 @@ mod wire {
     include!(concat!(env!("OUT_DIR"), "/paceline.event.v1.rs"));
 }
 
+pub use encode::{BidRecord, EncodedRef, Reference};
 pub use wire::{
     Bid, BidRef, Billing, Click, Conversion, Delivery, Event, Impression, Loss, Playback,
     PlaybackStep, Privacy, ReasonCount, View, Win, event::Kind,

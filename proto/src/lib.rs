@@ -5,6 +5,7 @@
 pub mod catalogue;
 pub mod consent;
 pub mod event;
+mod fields;
 pub mod openrtb;
 pub mod price;
 pub mod state;

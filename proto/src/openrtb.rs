@@ -34,7 +34,7 @@ pub use inventory::{App, Content, Dooh, Publisher, Site};
 pub use native::{AssetKind, EventTracker, NativeAsset, NativeRequest, NativeSlot, NativeSource};
 pub use regs::{Regs, Signal};
 pub use request::{BidRequest, RequestError, parse};
-pub use response::{Bid, MarkupType, ResponseHead, no_bid, write_response};
+pub use response::{Adm, Bid, MarkupType, ResponseHead, no_bid, write_response};
 pub use skadn::{SkadnAnswer, SkadnCampaign, SkadnList, SkadnOffer, SkadnSignature};
 pub use slot::{BannerSlot, FlexSize, MediaSlot};
 pub use source::{SupplyChain, SupplyChainNode};

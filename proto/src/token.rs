@@ -13,15 +13,16 @@
 use aes_gcm::Aes256Gcm;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use chacha20poly1305::aead::{Aead, AeadInOut, KeyInit, Payload};
+use chacha20poly1305::{Tag, XChaCha20Poly1305, XNonce};
+use domain::BidId;
 use domain::limits::TOKEN_CHARS_MAX;
 use domain::random::mix;
 use hmac::{Hmac, Mac};
 use prost::Message;
 use sha2::Sha256;
 
-use crate::event::BidRef;
+use crate::event::{BidRef, EncodedRef};
 
 const BID_ID: std::ops::Range<usize> = 3..19;
 
@@ -82,6 +83,20 @@ pub enum TokenError {
     Forged,
 }
 
+/// A token, in buffers that the next one reuses.
+#[derive(Debug, Clone, Default)]
+pub struct Sealed {
+    bytes: Vec<u8>,
+    text: String,
+}
+
+impl Sealed {
+    /// The token.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
 /// The keys of an installation: the newest seals, all open.
 #[derive(Clone)]
 pub struct TokenKeys {
@@ -108,7 +123,6 @@ impl TokenKeys {
 
     /// Seals `reference` for one purpose; `reference.bid_id` must be 16 bytes.
     pub fn seal(&self, reference: &BidRef, purpose: Purpose) -> String {
-        let key = self.keys.first().expect("a key ring is never empty");
         let mut plain = BidRef {
             bid_id: Vec::new(),
             ..reference.clone()
@@ -117,21 +131,50 @@ impl TokenKeys {
             // Only impressions are counted for them; everywhere else they would only lengthen the address.
             (plain.device, plain.household) = (Vec::new(), Vec::new());
         }
-        let plain = plain.encode_to_vec();
-        let id = reference.id().0;
-        let version = match (purpose, short_nonce(&id)) {
-            (Purpose::Conversion, _) | (_, None) => Version::XChaCha,
-            (_, Some(_)) => Version::Aes,
-        };
-        let mut bytes = Vec::with_capacity(version.header_bytes() + plain.len() + 16);
+        let mut sealed = Sealed::default();
+        self.seal_into(&mut sealed, (reference.id(), purpose), |out| {
+            plain.encode(out).expect("a Vec takes every write");
+        });
+        sealed.text
+    }
+
+    /// Seals a bid's reference for one purpose into a buffer: the same token as by [`TokenKeys::seal`]. A landing page
+    /// is for clicks, elsewhere it is empty.
+    pub fn seal_bid(
+        &self,
+        into: &mut Sealed,
+        (reference, landing): (&EncodedRef, &str),
+        purpose: Purpose,
+    ) {
+        self.seal_into(into, (reference.bid_id(), purpose), |out| match purpose {
+            Purpose::Event => reference.write(out),
+            _ => reference.write_alone(out, landing),
+        });
+    }
+
+    fn seal_into(
+        &self,
+        into: &mut Sealed,
+        (id, purpose): (BidId, Purpose),
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let key = self.keys.first().expect("a key ring is never empty");
+        let nonce = short_nonce(&id.0).filter(|_| purpose != Purpose::Conversion);
+        let version = nonce.map_or(Version::XChaCha, |_| Version::Aes);
+        let bytes = &mut into.bytes;
+        bytes.clear();
         bytes.extend_from_slice(&[version as u8, key.id, purpose.byte()]);
-        bytes.extend_from_slice(&id);
-        if version == Version::XChaCha {
-            bytes.extend_from_slice(&tweak(&plain));
+        bytes.extend_from_slice(&id.0);
+        bytes.resize(version.header_bytes(), 0);
+        write(bytes);
+        let (header, message) = bytes.split_at_mut(version.header_bytes());
+        if let Some(place) = header.get_mut(BID_ID.end..).filter(|p| !p.is_empty()) {
+            place.copy_from_slice(&tweak(message));
         }
-        let sealed = key.seal(version, purpose, (&bytes, &plain));
-        bytes.extend_from_slice(&sealed);
-        URL_SAFE_NO_PAD.encode(bytes)
+        let tag = key.seal(nonce, purpose, (header, message));
+        bytes.extend_from_slice(&tag);
+        into.text.clear();
+        URL_SAFE_NO_PAD.encode_string(bytes, &mut into.text);
     }
 
     /// Opens a token that was sealed for `purpose`.
@@ -186,14 +229,22 @@ impl Key {
         }
     }
 
-    fn seal(&self, version: Version, purpose: Purpose, (aad, msg): (&[u8], &[u8])) -> Vec<u8> {
-        let payload = Payload { msg, aad };
-        let sealed = match version {
-            Version::XChaCha => self.xchacha.encrypt(&long_nonce(aad), payload),
-            Version::Aes => {
-                let nonce = aad.get(BID_ID).and_then(short_nonce);
-                let nonce = nonce.expect("seal has looked at the id before it chose AES");
-                self.aes(purpose).encrypt(&nonce.into(), payload)
+    /// Encrypts a message in place, with AES where there is a nonce for it; gives the tag.
+    fn seal(
+        &self,
+        nonce: Option<[u8; 12]>,
+        purpose: Purpose,
+        (header, message): (&[u8], &mut [u8]),
+    ) -> Tag {
+        let sealed = match nonce {
+            Some(nonce) => {
+                let aes = self.aes(purpose);
+                aes.encrypt_inout_detached(&nonce.into(), header, message.into())
+            }
+            None => {
+                let nonce = long_nonce(header);
+                self.xchacha
+                    .encrypt_inout_detached(&nonce, header, message.into())
             }
         };
         sealed.expect("both ciphers seal any short message")

@@ -6,19 +6,20 @@ use proptest::prelude::*;
 use proto::openrtb::{Bid, DsaAnswer, MarkupType, ResponseHead, no_bid, write_response};
 use serde_json::{Value, json};
 
-fn head() -> ResponseHead<'static> {
+fn head(bids: usize) -> ResponseHead<'static> {
     ResponseHead {
         id: "r",
         bidid: "b",
         cur: Currency::USD,
         seat: Some("s"),
+        bids,
         grouped: 0,
     }
 }
 
 fn written(head: &ResponseHead<'_>, bids: &[Bid<'_>]) -> Value {
     let mut out = Vec::new();
-    write_response(&mut out, head, bids);
+    write_response(&mut out, head, |part, add| bids[part].iter().for_each(add));
     serde_json::from_slice(&out).unwrap()
 }
 
@@ -33,9 +34,9 @@ fn a_full_bid_is_written_field_by_field() {
         cat: &categories,
         cattax: Some(6),
         attr: &[1, 16],
-        burl: Some("https://b?p=${AUCTION_PRICE}"),
-        nurl: Some("https://n"),
-        lurl: Some("https://l"),
+        burl: Some(&["https://b", "?p=${AUCTION_PRICE}"]),
+        nurl: Some(&["https://n"]),
+        lurl: Some(&["https://", "l", ""]),
         iurl: Some("https://i"),
         w: 300,
         h: 250,
@@ -59,7 +60,7 @@ fn a_full_bid_is_written_field_by_field() {
         )
     };
     let found = written(
-        &head(),
+        &head(2),
         &[bid, Bid::new("2", "i2", Cpm::ZERO, MarkupType::Banner, "x")],
     );
     let expected = json!({ "id": "r", "bidid": "b", "cur": "USD", "seatbid": [{ "seat": "s", "bid": [
@@ -86,7 +87,7 @@ fn prices_are_exact_decimals() {
     ] {
         let mut out = Vec::new();
         let bid = Bid::new("1", "1", Cpm(Micros(micros)), MarkupType::Banner, "");
-        write_response(&mut out, &head(), &[bid]);
+        write_response(&mut out, &head(1), |_, add| add(&bid));
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains(&format!("\"price\":{expected},")), "{text}");
     }
@@ -103,16 +104,17 @@ fn a_reason_for_no_bid_is_a_response() {
 proptest! {
     #[test]
     fn any_text_survives_a_response(id: String, imp: String, adm: String, price in 0..i64::MAX) {
+        let (parts, burl) = ([id.as_str(), imp.as_str()], format!("{id}{imp}"));
         let bid = Bid {
             crid: &adm,
-            burl: Some(&id),
-            ..Bid::new(&id, &imp, Cpm(Micros(price)), MarkupType::Banner, &adm)
+            burl: Some(&parts),
+            ..Bid::new(&id, &imp, Cpm(Micros(price)), MarkupType::Banner, adm.as_str())
         };
-        let found = written(&ResponseHead { id: &id, ..head() }, &[bid]);
+        let found = written(&ResponseHead { id: &id, ..head(1) }, &[bid]);
         prop_assert_eq!(found["id"].as_str(), Some(id.as_str()));
         let bid = &found["seatbid"][0]["bid"][0];
         prop_assert_eq!(bid["impid"].as_str(), Some(imp.as_str()));
         prop_assert_eq!(bid["adm"].as_str(), Some(adm.as_str()));
-        prop_assert_eq!(bid["burl"].as_str(), Some(id.as_str()));
+        prop_assert_eq!(bid["burl"].as_str(), Some(burl.as_str()));
     }
 }

@@ -6,7 +6,7 @@ mod ads;
 #[path = "support/xml.rs"]
 mod xml;
 
-use ads::{CLICK, IMPRESSION, PIXEL, TRACKER, VIEW, creative, fill, picture, written};
+use ads::{CLICK, IMPRESSION, PIXEL, TRACKER, VIEW, creative, fill, picture, try_written, written};
 use domain::creative::{
     BannerMarkup, Media, MediaFile, MediaSource, NativeAssets, Trackers, Wrapper,
 };
@@ -14,7 +14,7 @@ use domain::{Creative, CreativeFormat};
 use proptest::prelude::*;
 use proto::openrtb::markup::macros::OPENRTB;
 use proto::openrtb::markup::vast::best;
-use proto::openrtb::markup::{Macro, Markup, NativeMismatch, Shape, VastVersion};
+use proto::openrtb::markup::{Macro, NativeMismatch, Shape, VastVersion};
 use proto::openrtb::{Arena, parse};
 use serde_json::{Value, json};
 use xml::well_formed;
@@ -355,15 +355,8 @@ fn answer_to(request: &Value, creative: &Creative, text: &str) -> Result<Value, 
     let mut arena = Arena::new();
     let parsed = parse(&mut body, &mut arena).unwrap();
     let native = parsed.imps[0].native.as_ref().unwrap().parsed().unwrap();
-    let mut out = "before".to_owned();
-    let markup = Markup::compile(creative, PIXEL);
-    match markup.write(&mut out, Shape::Native(native), &fill(text)) {
-        Ok(()) => Ok(serde_json::from_str(out.strip_prefix("before").unwrap()).unwrap()),
-        Err(error) => {
-            assert_eq!(out, "before", "nothing is left behind");
-            Err(error)
-        }
-    }
+    let written = try_written(creative, Shape::Native(native), &fill(text))?;
+    Ok(serde_json::from_str(&written).unwrap())
 }
 
 fn answer(request: &Value, assets: &NativeAssets) -> Result<Value, NativeMismatch> {

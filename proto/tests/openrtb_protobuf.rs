@@ -66,13 +66,14 @@ fn golden_bytes_are_read() {
     assert_eq!(imp.floor, Floor::At(Cpm(Micros(1_500_000)), Currency::USD));
 }
 
-fn head() -> ResponseHead<'static> {
+fn head(bids: usize, grouped: usize) -> ResponseHead<'static> {
     ResponseHead {
         id: "r1",
         bidid: "b",
         cur: Currency::USD,
         seat: Some("s"),
-        grouped: 0,
+        bids,
+        grouped,
     }
 }
 
@@ -85,7 +86,7 @@ fn golden_bytes_are_written() {
         ..Bid::new("i", "7", Cpm(Micros(1_500_000)), MarkupType::Banner, "<a>")
     };
     let mut out = b"kept".to_vec();
-    Format::Protobuf.write_response(&mut out, &head(), &[bid]);
+    Format::Protobuf.write_response(&mut out, &head(1, 0), |_, add| add(&bid));
     let mut wanted = b"kept".to_vec();
     wanted.extend_from_slice(&[0x0a, 2, b'r', b'1', 0x12, 0x31, 0x0a, 0x2c]);
     wanted.extend_from_slice(&[0x0a, 1, b'i', 0x12, 1, b'7']);
@@ -110,9 +111,9 @@ fn a_response_says_the_same_in_both_forms() {
         cat: &categories,
         cattax: Some(2),
         attr: &[1, 6],
-        burl: Some("https://b"),
-        nurl: Some("https://n"),
-        lurl: Some("https://l"),
+        burl: Some(&["https://b"]),
+        nurl: Some(&["https://n"]),
+        lurl: Some(&["https://l"]),
         iurl: Some("https://i"),
         w: 640,
         h: 360,
@@ -127,14 +128,28 @@ fn a_response_says_the_same_in_both_forms() {
             behalf: "Shop \"ü\"",
             paid: "Agency",
         }),
-        ..Bid::new("1", "2", Cpm(Micros(1_234_567)), MarkupType::Video, &markup)
+        ..Bid::new(
+            "1",
+            "2",
+            Cpm(Micros(1_234_567)),
+            MarkupType::Video,
+            markup.as_str(),
+        )
     };
     let bare = Bid::new("3", "4", Cpm(Micros(250_000)), MarkupType::Native, "{}");
     let schema = Schema::read();
-    for bids in [&[full, bare][..], &[bare]] {
-        let (mut json, mut bytes) = (Vec::new(), Vec::new());
-        Format::Json.write_response(&mut json, &head(), bids);
-        Format::Protobuf.write_response(&mut bytes, &head(), bids);
+    for (bids, grouped) in [
+        (&[full, bare][..], 0),
+        (&[bare], 0),
+        (&[full, bare, bare], 2),
+    ] {
+        let head = head(bids.len(), grouped);
+        let written = |format: Format| {
+            let mut out = Vec::new();
+            format.write_response(&mut out, &head, |part, add| bids[part].iter().for_each(add));
+            out
+        };
+        let (json, bytes) = (written(Format::Json), written(Format::Protobuf));
         let wanted: serde_json::Value = serde_json::from_slice(&json).unwrap();
         assert_eq!(twin::response_json(&schema, &bytes), wanted);
         let message = wire::BidResponse::decode(bytes.as_slice()).unwrap();

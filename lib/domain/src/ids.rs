@@ -47,6 +47,21 @@ macro_rules! opaque_id {
                 parse_hex(text.as_bytes()).map(Self)
             }
 
+            /// Characters of an id in hexadecimal digits.
+            pub const HEX_CHARS: usize = 32;
+
+            /// Writes the digits that `Display` prints into a buffer.
+            pub fn write_hex<'a>(&self, into: &'a mut [u8; Self::HEX_CHARS]) -> &'a str {
+                const DIGITS: &[u8; 16] = b"0123456789abcdef";
+                for (pair, byte) in into.chunks_exact_mut(2).zip(self.0) {
+                    pair.copy_from_slice(&[
+                        DIGITS[usize::from(byte >> 4)],
+                        DIGITS[usize::from(byte & 15)],
+                    ]);
+                }
+                std::str::from_utf8(into).expect("digits are ASCII")
+            }
+
             /// Whether every byte is zero, which no real id is.
             pub fn is_nil(&self) -> bool {
                 self.0 == [0; 16]
@@ -55,7 +70,7 @@ macro_rules! opaque_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                f.write_str(self.write_hex(&mut [0; Self::HEX_CHARS]))
             }
         }
 

@@ -1,5 +1,7 @@
 //! The two forms that OpenRTB has on the wire, and the ways in and out that fit either.
 
+use std::ops::Range;
+
 use super::protobuf::{self, Decoded};
 use super::{Arena, Bid, BidRequest, RequestError, ResponseHead, parse, response};
 
@@ -49,8 +51,13 @@ impl Format {
         }
     }
 
-    /// Appends the response with these bids to `out`.
-    pub fn write_response(self, out: &mut Vec<u8>, head: &ResponseHead<'_>, bids: &[Bid<'_>]) {
+    /// Appends the response. `bids` is asked for parts of the bids and hands those over one by one.
+    pub fn write_response(
+        self,
+        out: &mut Vec<u8>,
+        head: &ResponseHead<'_>,
+        bids: impl FnMut(Range<usize>, &mut dyn FnMut(&Bid<'_>)),
+    ) {
         match self {
             Self::Json => response::write_response(out, head, bids),
             Self::Protobuf => protobuf::write_response(out, head, bids),

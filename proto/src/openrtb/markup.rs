@@ -1,7 +1,8 @@
 //! The ad's markup: banner HTML, VAST, native answers. Compiled once, then copied and filled in for each bid.
 //!
-//! Everything that is the same for all bids, with its escaping, is done in [`Markup::compile`]; a bid copies the
-//! pieces and fills in tokens and the request's values. OpenRTB macros such as `${AUCTION_PRICE}` stay literally
+//! What all ads of one form have in common is one template with its escaping done beforehand; what an ad alone has
+//! stays in the creative, with the places of macros beside it. A bid copies the pieces straight into the answer's
+//! buffer and fills in tokens and the request's values. OpenRTB macros such as `${AUCTION_PRICE}` stay literally
 //! substitutable: no context here changes `$`, `{`, `}` or `_`.
 
 mod banner;
@@ -9,30 +10,75 @@ pub mod escape;
 mod html;
 pub mod macros;
 pub mod native;
+mod out;
+mod own;
 pub mod template;
 pub mod vast;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use domain::{Creative, CreativeFormat};
 
 pub use macros::Macro;
 pub use native::NativeMismatch;
+pub use out::Out;
 pub use template::Fill;
 pub use vast::VastVersion;
 
 use super::NativeRequest;
 use banner::BannerTemplate;
 use native::NativeTemplate;
+use own::{Own, Subject, lead};
+use template::Place;
 use vast::VastTemplates;
 
-/// A creative, compiled.
+/// Compiles creatives; those of one form share a template.
 #[derive(Debug)]
-pub struct Markup(Kind);
+pub struct Compiler {
+    pixel: Arc<str>,
+    layouts: BTreeMap<Form, Arc<Layout>>,
+}
+
+/// What ads of one template have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Form {
+    Banner(banner::Form),
+    Media(vast::Form),
+    Native(native::Form),
+}
+
+#[derive(Debug)]
+struct Layout {
+    pixel: Arc<str>,
+    kind: Kind,
+}
 
 #[derive(Debug)]
 enum Kind {
     Banner(BannerTemplate),
-    Media(Box<VastTemplates>),
-    Native(Box<NativeTemplate>),
+    Media(VastTemplates),
+    Native(NativeTemplate),
+}
+
+/// What a creative's markup needs beside the creative.
+#[derive(Debug)]
+pub struct Markup {
+    layout: Arc<Layout>,
+    own: Box<[Own]>,
+}
+
+/// An ad with everything that its markup is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Filled<'a> {
+    /// Its markup, compiled from `creative`.
+    pub markup: &'a Markup,
+    /// The creative.
+    pub creative: &'a Creative,
+    /// What the slot says; it must be one that the creative fits.
+    pub shape: Shape<'a>,
+    /// What the bid fills in.
+    pub fill: &'a Fill<'a>,
 }
 
 /// What the slot says about the markup.
@@ -54,49 +100,87 @@ pub enum Shape<'a> {
     Native(&'a NativeRequest<'a>),
 }
 
-impl Markup {
-    /// Compiles a creative; `pixel` is the address of the pixel without a slash at its end.
-    pub fn compile(creative: &Creative, pixel: &str) -> Self {
-        Self(match &creative.format {
+impl Compiler {
+    /// `pixel` is the address of the pixel without a slash at its end.
+    pub fn new(pixel: &str) -> Self {
+        Self {
+            pixel: pixel.into(),
+            layouts: BTreeMap::new(),
+        }
+    }
+
+    /// Compiles a creative.
+    pub fn compile(&mut self, creative: &Creative) -> Markup {
+        let form = Form::of(creative);
+        let pixel = &self.pixel;
+        let layout = self.layouts.entry(form).or_insert_with(|| {
+            Arc::new(Layout {
+                pixel: Arc::clone(pixel),
+                kind: form.compile(pixel),
+            })
+        });
+        let place = match form {
+            Form::Banner(_) => Place::HtmlAddress,
+            Form::Media(_) => Place::Cdata,
+            Form::Native(_) => Place::Json,
+        };
+        let lead = lead(&creative.format).map(|text| match form {
+            Form::Banner(_) => html::compile(text),
+            Form::Media(_) | Form::Native(_) => Own::address(text, place),
+        });
+        Markup {
+            layout: Arc::clone(layout),
+            own: Own::all(creative, lead, place),
+        }
+    }
+}
+
+impl Form {
+    fn of(creative: &Creative) -> Self {
+        match &creative.format {
             CreativeFormat::Banner {
                 width,
                 height,
                 markup,
-            } => Kind::Banner(BannerTemplate::compile(
-                creative,
-                (*width, *height, markup),
-                pixel,
-            )),
-            CreativeFormat::Video(media) => {
-                Kind::Media(Box::new(VastTemplates::compile(creative, media, pixel)))
-            }
-            CreativeFormat::Audio(media) => {
-                Kind::Media(Box::new(VastTemplates::compile(creative, media, pixel)))
-            }
-            CreativeFormat::Native(assets) => {
-                Kind::Native(Box::new(NativeTemplate::compile(creative, assets, pixel)))
-            }
-        })
+            } => Self::Banner(banner::Form::of((*width, *height), markup)),
+            CreativeFormat::Video(media) => Self::Media(vast::Form::of(media, false)),
+            CreativeFormat::Audio(media) => Self::Media(vast::Form::of(media, true)),
+            CreativeFormat::Native(_) => Self::Native(native::Form::of(creative)),
+        }
     }
 
+    fn compile(self, pixel: &str) -> Kind {
+        match self {
+            Self::Banner(form) => Kind::Banner(BannerTemplate::compile(form, pixel)),
+            Self::Media(form) => Kind::Media(VastTemplates::compile(form, pixel)),
+            Self::Native(form) => Kind::Native(NativeTemplate::compile(form, pixel)),
+        }
+    }
+}
+
+impl Filled<'_> {
     /// Appends the markup to `out`, which grows as needed and is all that is allocated. Leaves `out` as it was when
     /// the creative does not fit: another kind of slot, or a layout that it cannot fill.
     ///
     /// # Errors
     /// See [`NativeMismatch`]. Texts are never cut: one too long does not fit.
-    pub fn write(
-        &self,
-        out: &mut String,
-        shape: Shape<'_>,
-        fill: &Fill<'_>,
-    ) -> Result<(), NativeMismatch> {
-        match (&self.0, shape) {
-            (Kind::Banner(banner), Shape::Banner { script }) => banner.write(out, script, fill),
+    pub fn write(&self, out: &mut Out<'_>) -> Result<(), NativeMismatch> {
+        let layout = self.markup.layout.as_ref();
+        let mut ad = Subject {
+            creative: self.creative,
+            own: &self.markup.own,
+            pixel: &layout.pixel,
+            fill: self.fill,
+            files: 0,
+        };
+        match (&layout.kind, self.shape) {
+            (Kind::Banner(banner), Shape::Banner { script }) => banner.write(out, script, &ad),
             (Kind::Media(vast), Shape::Media { version, files }) => {
-                vast.write(out, (version, files), fill);
+                ad.files = files;
+                vast.write(out, version, &ad);
             }
             (Kind::Native(native), Shape::Native(request)) => {
-                return native.write(out, request, fill);
+                return native.write(out, request, &ad);
             }
             _ => return Err(NativeMismatch::Nothing),
         }

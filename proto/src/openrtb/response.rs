@@ -1,10 +1,11 @@
 //! The bid response, written into a buffer that the caller reuses.
 
-use std::io::Write;
+use std::ops::Range;
 
 use domain::money::{Cpm, Currency};
 
-use super::markup::escape::json_bytes;
+use super::markup::escape::{Sink, json_inner, json_string};
+use super::markup::{Filled, Out};
 use super::{DsaAnswer, SkadnAnswer, SkadnCampaign, SkadnSignature};
 
 /// The kind of markup in a bid (`mtype`).
@@ -31,20 +32,45 @@ pub struct ResponseHead<'a> {
     pub cur: Currency,
     /// The seat that bids; not sent when absent.
     pub seat: Option<&'a str>,
+    /// How many bids there are.
+    pub bids: usize,
     /// How many of the last bids are won together or not at all (`seatbid.group`).
     pub grouped: usize,
 }
 
 impl ResponseHead<'_> {
     /// The bids that are won one by one, and those that are won together; parts without bids are left out.
-    pub(crate) fn parts<'b, 'c>(
-        &self,
-        bids: &'b [Bid<'c>],
-    ) -> impl Iterator<Item = (bool, &'b [Bid<'c>])> {
-        let alone = bids.len().saturating_sub(self.grouped);
-        let (alone, together) = bids.split_at_checked(alone).unwrap_or_default();
-        let parts = [(false, alone), (true, together)];
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (bool, Range<usize>)> + use<> {
+        let alone = self.bids.saturating_sub(self.grouped);
+        let parts = [(false, 0..alone), (true, alone..self.bids)];
         parts.into_iter().filter(|(_, bids)| !bids.is_empty())
+    }
+}
+
+/// A bid's markup.
+#[derive(Debug, Clone, Copy)]
+pub enum Adm<'a> {
+    /// As it is.
+    Text(&'a str),
+    /// An ad that is written in place. It must fit the shape that it is written in.
+    Ad(Filled<'a>),
+}
+
+impl<'a> From<&'a str> for Adm<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl Adm<'_> {
+    /// Appends the markup.
+    pub(super) fn write(&self, out: &mut Vec<u8>, escaping: impl Fn(&mut Vec<u8>) -> Out<'_>) {
+        match self {
+            Self::Text(text) => escaping(out).put(text),
+            Self::Ad(ad) => ad
+                .write(&mut escaping(out))
+                .expect("the candidate was checked against this layout before it won"),
+        }
     }
 }
 
@@ -58,7 +84,7 @@ pub struct Bid<'a> {
     /// Price per mille in the response's currency.
     pub price: Cpm,
     /// The markup.
-    pub adm: &'a str,
+    pub adm: Adm<'a>,
     /// What the markup is.
     pub mtype: MarkupType,
     /// Id of a preloaded ad.
@@ -75,12 +101,12 @@ pub struct Bid<'a> {
     pub cattax: Option<u32>,
     /// Creative attributes.
     pub attr: &'a [u32],
-    /// Called when billable.
-    pub burl: Option<&'a str>,
+    /// Called when billable; its parts in order, as of the two that follow.
+    pub burl: Option<&'a [&'a str]>,
     /// Called when won.
-    pub nurl: Option<&'a str>,
+    pub nurl: Option<&'a [&'a str]>,
     /// Called when lost.
-    pub lurl: Option<&'a str>,
+    pub lurl: Option<&'a [&'a str]>,
     /// A picture of the ad for review.
     pub iurl: Option<&'a str>,
     /// Width; 0 is not sent.
@@ -109,12 +135,18 @@ pub struct Bid<'a> {
 
 impl<'a> Bid<'a> {
     /// A bid with everything that must be sent; the rest is absent.
-    pub fn new(id: &'a str, impid: &'a str, price: Cpm, mtype: MarkupType, adm: &'a str) -> Self {
+    pub fn new(
+        id: &'a str,
+        impid: &'a str,
+        price: Cpm,
+        mtype: MarkupType,
+        adm: impl Into<Adm<'a>>,
+    ) -> Self {
         Self {
             id,
             impid,
             price,
-            adm,
+            adm: adm.into(),
             mtype,
             adid: None,
             crid: "",
@@ -142,30 +174,39 @@ impl<'a> Bid<'a> {
     }
 }
 
-/// Appends the response with these bids to `out`.
-pub fn write_response(out: &mut Vec<u8>, head: &ResponseHead<'_>, bids: &[Bid<'_>]) {
+/// Appends the response. `bids` is asked for parts of the bids and hands those over one by one.
+pub fn write_response(
+    out: &mut Vec<u8>,
+    head: &ResponseHead<'_>,
+    mut bids: impl FnMut(Range<usize>, &mut dyn FnMut(&Bid<'_>)),
+) {
     out.extend_from_slice(b"{\"id\":");
-    json_bytes(out, head.id);
+    json_string(out, head.id);
     text(out, "bidid", Some(head.bidid));
     text(out, "cur", Some(head.cur.as_str()));
     out.extend_from_slice(b",\"seatbid\":[");
-    for (index, (together, bids)) in head.parts(bids).enumerate() {
+    for (index, (together, part)) in head.parts().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        write_seat(out, (head.seat, together), bids);
+        write_seat(out, (head.seat, together), |add| bids(part, add));
     }
     out.extend_from_slice(b"]}");
 }
 
-fn write_seat(out: &mut Vec<u8>, (seat, together): (Option<&str>, bool), bids: &[Bid<'_>]) {
+fn write_seat(
+    out: &mut Vec<u8>,
+    (seat, together): (Option<&str>, bool),
+    bids: impl FnOnce(&mut dyn FnMut(&Bid<'_>)),
+) {
     out.extend_from_slice(b"{\"bid\":[");
-    for (index, bid) in bids.iter().enumerate() {
-        if index > 0 {
+    let mut first = true;
+    bids(&mut |bid| {
+        if !std::mem::take(&mut first) {
             out.push(b',');
         }
         write_bid(out, bid);
-    }
+    });
     out.push(b']');
     text(out, "seat", seat);
     number(out, "group", together.then_some(1));
@@ -175,7 +216,7 @@ fn write_seat(out: &mut Vec<u8>, (seat, together): (Option<&str>, bool), bids: &
 /// Appends a response that says why there is no bid (`nbr`, a code of the OpenRTB list).
 pub fn no_bid(out: &mut Vec<u8>, id: &str, nbr: u32) {
     out.extend_from_slice(b"{\"id\":");
-    json_bytes(out, id);
+    json_string(out, id);
     out.extend_from_slice(b",\"seatbid\":[]");
     number(out, "nbr", Some(nbr));
     out.push(b'}');
@@ -183,7 +224,7 @@ pub fn no_bid(out: &mut Vec<u8>, id: &str, nbr: u32) {
 
 fn write_bid(out: &mut Vec<u8>, bid: &Bid<'_>) {
     out.extend_from_slice(b"{\"id\":");
-    json_bytes(out, bid.id);
+    json_string(out, bid.id);
     text(out, "impid", Some(bid.impid));
     key(out, "price");
     decimal(out, bid.price);
@@ -193,19 +234,19 @@ fn write_bid(out: &mut Vec<u8>, bid: &Bid<'_>) {
     text(out, "cid", stated(bid.cid));
     if let Some(domain) = stated(bid.adomain) {
         list(out, "adomain", &[domain], |out, domain| {
-            json_bytes(out, domain)
+            json_string(out, domain)
         });
     }
     list(out, "cat", bid.cat, |out, category| {
-        json_bytes(out, category)
+        json_string(out, category)
     });
     number(out, "cattax", bid.cattax);
     list(out, "attr", bid.attr, |out, attribute| {
-        digits(out, i64::from(*attribute))
+        digits(out, *attribute)
     });
-    text(out, "burl", bid.burl);
-    text(out, "nurl", bid.nurl);
-    text(out, "lurl", bid.lurl);
+    joined(out, "burl", bid.burl);
+    joined(out, "nurl", bid.nurl);
+    joined(out, "lurl", bid.lurl);
     text(out, "iurl", bid.iurl);
     number(out, "w", Some(bid.w).filter(|w| *w > 0));
     number(out, "h", Some(bid.h).filter(|h| *h > 0));
@@ -215,12 +256,11 @@ fn write_bid(out: &mut Vec<u8>, bid: &Bid<'_>) {
     number(out, "exp", bid.exp_s);
     text(out, "language", bid.language);
     text(out, "langb", bid.langb);
-    list(out, "apis", bid.apis, |out, api| {
-        digits(out, i64::from(*api))
-    });
+    list(out, "apis", bid.apis, |out, api| digits(out, *api));
     write_ext(out, bid);
-    text(out, "adm", Some(bid.adm));
-    out.push(b'}');
+    out.extend_from_slice(b",\"adm\":\"");
+    bid.adm.write(out, |out| Out::in_json(out));
+    out.extend_from_slice(b"\"}");
 }
 
 fn write_ext(out: &mut Vec<u8>, bid: &Bid<'_>) {
@@ -231,7 +271,7 @@ fn write_ext(out: &mut Vec<u8>, bid: &Bid<'_>) {
     out.push(b'{');
     if let Some(dsa) = bid.dsa {
         out.extend_from_slice(b"\"dsa\":{\"behalf\":");
-        json_bytes(out, dsa.behalf);
+        json_string(out, dsa.behalf);
         text(out, "paid", Some(dsa.paid));
         out.push(b'}');
     }
@@ -246,7 +286,7 @@ fn write_ext(out: &mut Vec<u8>, bid: &Bid<'_>) {
 
 fn write_skadn(out: &mut Vec<u8>, skadn: &SkadnAnswer) {
     out.extend_from_slice(b"\"skadn\":{\"version\":");
-    json_bytes(out, skadn.version);
+    json_string(out, skadn.version);
     text(out, "network", Some(&skadn.network));
     match skadn.campaign {
         SkadnCampaign::Campaign(number) => quoted(out, "campaign", number),
@@ -261,7 +301,7 @@ fn write_skadn(out: &mut Vec<u8>, skadn: &SkadnAnswer) {
     }
     list(out, "fidelities", &kinds, |out, one| {
         out.extend_from_slice(b"{\"fidelity\":");
-        digits(out, i64::from(one.fidelity.unwrap_or_default()));
+        digits(out, one.fidelity.unwrap_or_default());
         write_signature(out, one);
         out.push(b'}');
     });
@@ -287,7 +327,17 @@ fn key(out: &mut Vec<u8>, name: &str) {
 fn text(out: &mut Vec<u8>, name: &str, value: Option<&str>) {
     if let Some(value) = value {
         key(out, name);
-        json_bytes(out, value);
+        json_string(out, value);
+    }
+}
+
+/// A text in parts.
+fn joined(out: &mut Vec<u8>, name: &str, parts: Option<&[&str]>) {
+    if let Some(parts) = parts {
+        key(out, name);
+        out.push(b'"');
+        parts.iter().for_each(|part| json_inner(out, part));
+        out.push(b'"');
     }
 }
 
@@ -299,9 +349,11 @@ fn number(out: &mut Vec<u8>, name: &str, value: Option<impl Into<i64>>) {
 }
 
 /// A number in a string.
-fn quoted(out: &mut Vec<u8>, name: &str, value: impl std::fmt::Display) {
+fn quoted(out: &mut Vec<u8>, name: &str, value: impl itoa::Integer) {
     key(out, name);
-    write!(out, "\"{value}\"").expect("a Vec takes every write");
+    out.push(b'"');
+    digits(out, value);
+    out.push(b'"');
 }
 
 fn list<T>(out: &mut Vec<u8>, name: &str, values: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
@@ -319,8 +371,8 @@ fn list<T>(out: &mut Vec<u8>, name: &str, values: &[T], write: impl Fn(&mut Vec<
     out.push(b']');
 }
 
-fn digits(out: &mut Vec<u8>, value: i64) {
-    write!(out, "{value}").expect("a Vec takes every write");
+fn digits(out: &mut Vec<u8>, value: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// All micros, without trailing zeros: `1.25`, `0.000001`, `3`.
@@ -332,10 +384,11 @@ fn decimal(out: &mut Vec<u8>, price: Cpm) {
     if fraction == 0 {
         return;
     }
-    let mut width = 6;
-    while fraction % 10 == 0 {
-        fraction /= 10;
-        width -= 1;
+    out.push(b'.');
+    let mut unit = 100_000;
+    while fraction > 0 {
+        digits(out, fraction / unit);
+        fraction %= unit;
+        unit /= 10;
     }
-    write!(out, ".{fraction:0width$}").expect("a Vec takes every write");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::creative::{Picture, Trackers};
 use domain::{AdvertiserId, CampaignId, Creative, CreativeFormat, CreativeId, LineItemId, Status};
-use proto::openrtb::markup::{Fill, Markup, Shape};
+use proto::openrtb::markup::{Compiler, Fill, Filled, NativeMismatch, Out, Shape};
 
 pub(crate) const PIXEL: &str = "https://pixel.example";
 pub(crate) const CLICK: &str = "https://pixel.example/click?t=CT";
@@ -57,12 +57,32 @@ pub(crate) fn fill(text: &str) -> Fill<'_> {
     }
 }
 
+/// The markup of an ad. Written inside a JSON string it says the same.
+pub(crate) fn try_written(
+    creative: &Creative,
+    shape: Shape<'_>,
+    fill: &Fill<'_>,
+) -> Result<String, NativeMismatch> {
+    let ad = Filled {
+        markup: &Compiler::new(PIXEL).compile(creative),
+        creative,
+        shape,
+        fill,
+    };
+    let (mut plain, mut json) = (Vec::new(), vec![b'"']);
+    let done = ad.write(&mut Out::plain(&mut plain));
+    assert_eq!(ad.write(&mut Out::in_json(&mut json)), done);
+    json.push(b'"');
+    let plain = String::from_utf8(plain).unwrap();
+    assert_eq!(serde_json::from_slice::<String>(&json).unwrap(), plain);
+    if done.is_err() {
+        assert_eq!(plain, "", "nothing is left behind");
+    }
+    done.map(|()| plain)
+}
+
 pub(crate) fn written(creative: &Creative, shape: Shape<'_>, fill: &Fill<'_>) -> String {
-    let mut out = String::new();
-    Markup::compile(creative, PIXEL)
-        .write(&mut out, shape, fill)
-        .unwrap();
-    out
+    try_written(creative, shape, fill).unwrap()
 }
 
 pub(crate) fn picture(name: &str, width: u32, height: u32) -> Picture {

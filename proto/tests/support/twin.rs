@@ -329,7 +329,7 @@ fn decode(schema: &Schema, name: &str, mut bytes: &[u8]) -> Value {
         let values = match (field.kind.as_str(), key & 7) {
             ("string", 2) => vec![json!(std::str::from_utf8(taken).unwrap())],
             ("double", 1) => vec![json!(f64::from_le_bytes(taken.try_into().unwrap()))],
-            ("int32", 0) => vec![json!(read_varint(&mut bytes) as i32)],
+            ("int32" | "bool", 0) => vec![json!(read_varint(&mut bytes) as i32)],
             ("int32", 2) => {
                 let mut packed = taken;
                 let mut numbers = Vec::new();

@@ -1,10 +1,12 @@
 //! Banner markup: the picture or the advertiser's HTML, with our click address, pixel and view script.
 
 use domain::Creative;
-use domain::creative::BannerMarkup;
+use domain::creative::{BannerMarkup, CreativeFormat};
 
-use super::html;
-use super::template::{Builder, Fill, Place, Template};
+use super::escape::markup_text;
+use super::out::Out;
+use super::own::{Source, Subject};
+use super::template::{Builder, Place, Template};
 
 /// From this many square pixels on, a banner counts as large: less of it must be seen (MRC Viewable Ad Impression
 /// Measurement Guidelines).
@@ -21,36 +23,50 @@ const VIEW_SCRIPT: [&str; 3] = [
     ")</script>",
 ];
 
+/// What banners of one template have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Form {
+    /// A picture; else HTML.
+    picture: bool,
+    /// The advertiser's HTML is a document of its own, which cannot be put into an element.
+    document: bool,
+    large: bool,
+}
+
+impl Form {
+    pub(super) fn of((width, height): (u32, u32), markup: &BannerMarkup) -> Self {
+        Self {
+            picture: matches!(markup, BannerMarkup::Image { .. }),
+            document: is_document(markup),
+            large: u64::from(width) * u64::from(height) >= LARGE_PIXELS,
+        }
+    }
+}
+
 /// A banner with and without the script that tells when it is seen.
 #[derive(Debug)]
 pub(super) struct BannerTemplate {
     plain: Template,
-    /// None where the advertiser's HTML is a document of its own, which cannot be put into an element.
+    /// None for a document.
     scripted: Option<Template>,
 }
 
 impl BannerTemplate {
-    pub(super) fn compile(
-        creative: &Creative,
-        (width, height, markup): (u32, u32, &BannerMarkup),
-        pixel: &str,
-    ) -> Self {
-        let size = (width, height);
-        let mut plain = Builder::new(creative.id, pixel);
-        write_ad(&mut plain, size, markup);
-        write_pixels(&mut plain, creative);
-        let scripted = is_fragment(markup).then(|| {
-            let mut scripted = Builder::new(creative.id, pixel);
-            scripted.raw("<div style=\"width:").number(width);
-            scripted.raw("px;height:").number(height).raw("px\">");
-            write_ad(&mut scripted, size, markup);
+    pub(super) fn compile(form: Form, pixel: &str) -> Self {
+        let mut plain = Builder::new(pixel);
+        write_ad(&mut plain, form);
+        write_pixels(&mut plain);
+        let scripted = (!form.document).then(|| {
+            let mut scripted = Builder::new(pixel);
+            scripted.raw("<div style=\"width:").field(write_width);
+            scripted.raw("px;height:").field(write_height).raw("px\">");
+            write_ad(&mut scripted, form);
             scripted.raw("</div>").raw(VIEW_SCRIPT[0]);
             scripted.event("/view?t=", "", Place::Script);
             scripted.raw(VIEW_SCRIPT[1]);
-            let large = u64::from(width) * u64::from(height) >= LARGE_PIXELS;
-            scripted.raw(if large { ".3" } else { ".5" });
+            scripted.raw(if form.large { ".3" } else { ".5" });
             scripted.raw(VIEW_SCRIPT[2]);
-            write_pixels(&mut scripted, creative);
+            write_pixels(&mut scripted);
             scripted.finish()
         });
         Self {
@@ -59,51 +75,62 @@ impl BannerTemplate {
         }
     }
 
-    pub(super) fn write(&self, out: &mut String, script: bool, fill: &Fill<'_>) {
+    pub(super) fn write(&self, out: &mut Out<'_>, script: bool, ad: &Subject<'_>) {
         let template = self.scripted.as_ref().filter(|_| script);
-        template.unwrap_or(&self.plain).write(out, 0, fill);
+        template.unwrap_or(&self.plain).write(out, ad);
     }
 }
 
-fn is_fragment(markup: &BannerMarkup) -> bool {
+fn is_document(markup: &BannerMarkup) -> bool {
     let (BannerMarkup::Html { html } | BannerMarkup::Tag { html }) = markup else {
-        return true;
+        return false;
     };
     let html = html.to_ascii_lowercase();
-    !["<html", "<body", "<!doctype"]
+    ["<html", "<body", "<!doctype"]
         .iter()
         .any(|tag| html.contains(tag))
 }
 
 /// A picture is linked to the click address; HTML has its macros filled in.
-fn write_ad(into: &mut Builder<'_>, size: (u32, u32), markup: &BannerMarkup) {
-    match markup {
-        BannerMarkup::Image { url } => {
-            into.raw("<a href=\"").click(Place::HtmlAddress);
-            into.raw("\" target=\"_blank\" rel=\"noopener\"><img src=\"");
-            into.markup(url);
-            finish_image(into, size, "border:0");
-            into.raw("</a>");
-        }
-        BannerMarkup::Html { html } | BannerMarkup::Tag { html } => html::compile(html, into),
+fn write_ad(into: &mut Builder<'_>, form: Form) {
+    if !form.picture {
+        into.lead(None);
+        return;
     }
+    into.raw("<a href=\"").click(Place::HtmlAddress);
+    into.raw("\" target=\"_blank\" rel=\"noopener\"><img src=\"");
+    into.field(|out, creative| {
+        if let CreativeFormat::Banner {
+            markup: BannerMarkup::Image { url },
+            ..
+        } = &creative.format
+        {
+            markup_text(out, url);
+        }
+    });
+    into.raw("\" width=\"").field(write_width);
+    into.raw("\" height=\"").field(write_height);
+    into.raw("\" style=\"border:0\" alt=\"\"></a>");
 }
 
 /// Our impression pixel and those of others.
-fn write_pixels(into: &mut Builder<'_>, creative: &Creative) {
-    const STYLE: &str = "position:absolute;border:0";
-    into.raw("<img src=\"");
-    into.event("/imp?t=", "", Place::HtmlAddress);
-    finish_image(into, (1, 1), STYLE);
-    for tracker in &creative.trackers.impression {
-        into.raw("<img src=\"");
-        into.address(tracker, Place::HtmlAddress);
-        finish_image(into, (1, 1), STYLE);
+fn write_pixels(into: &mut Builder<'_>) {
+    const BEFORE: &str = "<img src=\"";
+    const AFTER: &str =
+        "\" width=\"1\" height=\"1\" style=\"position:absolute;border:0\" alt=\"\">";
+    into.raw(BEFORE);
+    into.event("/imp?t=", "", Place::HtmlAddress).raw(AFTER);
+    into.trackers(Source::Impression, [BEFORE, AFTER, ""], Place::HtmlAddress);
+}
+
+fn write_width(out: &mut Out<'_>, creative: &Creative) {
+    if let CreativeFormat::Banner { width, .. } = &creative.format {
+        out.number(*width);
     }
 }
 
-fn finish_image(into: &mut Builder<'_>, (width, height): (u32, u32), style: &str) {
-    into.raw("\" width=\"").number(width);
-    into.raw("\" height=\"").number(height);
-    into.raw("\" style=\"").raw(style).raw("\" alt=\"\">");
+fn write_height(out: &mut Out<'_>, creative: &Creative) {
+    if let CreativeFormat::Banner { height, .. } = &creative.format {
+        out.number(*height);
+    }
 }

@@ -1,113 +1,171 @@
 //! Escaping for JSON strings, HTML and XML; OpenRTB macros pass unchanged through all of it.
 
-/// Appends `text` as a JSON string with its quotes.
-pub fn json_bytes(out: &mut Vec<u8>, text: &str) {
-    json_string(text, |part| out.extend_from_slice(part.as_bytes()));
+const HEX_UPPER: [&str; 16] = [
+    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "A", "B", "C", "D", "E", "F",
+];
+const HEX_LOWER: [&str; 16] = [
+    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f",
+];
+
+/// Takes text piece by piece.
+pub trait Sink {
+    /// Appends it.
+    fn put(&mut self, text: &str);
+}
+
+impl Sink for String {
+    fn put(&mut self, text: &str) {
+        self.push_str(text);
+    }
+}
+
+impl Sink for Vec<u8> {
+    fn put(&mut self, text: &str) {
+        self.extend_from_slice(text.as_bytes());
+    }
 }
 
 /// Appends `text` as a JSON string with its quotes.
-pub fn json_text(out: &mut String, text: &str) {
-    json_string(text, |part| out.push_str(part));
+pub fn json_string(out: &mut impl Sink, text: &str) {
+    out.put("\"");
+    json_inner(out, text);
+    out.put("\"");
 }
 
 /// Appends `text` as the inside of a JSON string.
-pub fn json_inner(out: &mut String, text: &str) {
-    json_part(text, &mut |part| out.push_str(part));
-}
-
-fn json_string(text: &str, mut push: impl FnMut(&str)) {
-    push("\"");
-    json_part(text, &mut push);
-    push("\"");
-}
-
-fn json_part(text: &str, push: &mut impl FnMut(&str)) {
+pub fn json_inner(out: &mut impl Sink, text: &str) {
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(is_json_special) {
+    while let Some(at) = json_special(rest.as_bytes()) {
         let (plain, special) = rest.split_at(at);
-        push(plain);
+        out.put(plain);
         let (special, after) = special.split_at(1); // such bytes are whole characters
         match special {
-            "\"" => push("\\\""),
-            "\\" => push("\\\\"),
-            "\n" => push("\\n"),
-            "\r" => push("\\r"),
-            "\t" => push("\\t"),
-            control => push_control(push, control.as_bytes()[0]),
+            "\"" => out.put("\\\""),
+            "\\" => out.put("\\\\"),
+            "\n" => out.put("\\n"),
+            "\r" => out.put("\\r"),
+            "\t" => out.put("\\t"),
+            control => {
+                out.put("\\u00");
+                push_hex(out, HEX_LOWER, control.as_bytes()[0]);
+            }
         }
         rest = after;
     }
-    push(rest);
+    out.put(rest);
 }
 
-fn push_control(push: &mut impl FnMut(&str), byte: u8) {
-    const DIGITS: [&str; 16] = [
-        "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f",
-    ];
-    push("\\u00");
-    push(DIGITS[usize::from(byte >> 4)]);
-    push(DIGITS[usize::from(byte & 15)]);
-}
-
-fn is_json_special(byte: u8) -> bool {
-    byte < b' ' || matches!(byte, b'"' | b'\\')
+/// Where the first byte stands that a JSON string escapes: a control character, a quote, a backslash. Looks at eight
+/// bytes at a time; the lowest bit that is set is always of such a byte ("Bit Twiddling Hacks", determine if a word
+/// has a byte less than n).
+fn json_special(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGH: u64 = ONES * 0x80;
+    let below = |word: u64, least: u8| word.wrapping_sub(ONES * u64::from(least)) & !word & HIGH;
+    let is = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = below(word, b' ') | is(word, b'"') | is(word, b'\\');
+        if found != 0 {
+            return Some(index * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let special = |byte: &u8| *byte < b' ' || matches!(byte, b'"' | b'\\');
+    Some(words.len() * 8 + rest.iter().position(special)?)
 }
 
 /// Appends `text` for an HTML or XML attribute in double quotes, or for XML text. Characters that
 /// XML 1.0 does not allow are left out.
-pub fn markup_text(out: &mut String, text: &str) {
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\t' | '\n' | '\r' => out.push(' '),
-            _ if is_xml(character) => out.push(character),
-            _ => {}
-        }
-    }
+pub fn markup_text(out: &mut impl Sink, text: &str) {
+    const NONCHARACTER_LEAD: u8 = 0xef;
+    let special =
+        |byte| byte < b' ' || matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'' | NONCHARACTER_LEAD);
+    changed(out, text, special, |out, character| match character {
+        '&' => out.put("&amp;"),
+        '<' => out.put("&lt;"),
+        '>' => out.put("&gt;"),
+        '"' => out.put("&quot;"),
+        '\'' => out.put("&#39;"),
+        '\t' | '\n' | '\r' => out.put(" "),
+        '\u{FFFE}' | '\u{FFFF}' => {}
+        _ if character < ' ' => {}
+        _ => out.put(character.encode_utf8(&mut [0; 4])),
+    });
 }
 
 /// Appends an address for a place where no escaping is undone: a CDATA section, a script. What could end such a place
 /// is percent-encoded and so are letters beyond ASCII; control characters are left out.
-pub fn address_text(out: &mut String, address: &str) {
-    for character in address.chars() {
-        match character {
-            '"' | '\'' | '<' | '>' | '\\' | '`' | ' ' => encode(out, character, "%"),
-            _ if character.is_control() => {}
-            _ if character.is_ascii() => out.push(character),
-            _ => encode(out, character, "%"),
+pub fn address_text(out: &mut impl Sink, address: &str) {
+    let special = |byte: u8| {
+        !byte.is_ascii_graphic() || matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'\\' | b'`')
+    };
+    changed(out, address, special, |out, character| {
+        if !character.is_control() {
+            encode(out, character, "%");
         }
-    }
+    });
 }
 
 /// Appends `text` as a URL component (RFC 3986, all but unreserved characters), escaped `times` times, 1 or 2.
-pub fn component(out: &mut String, text: &str, times: u8) {
+pub fn component(out: &mut impl Sink, text: &str, times: u8) {
     let percent = if times > 1 { "%25" } else { "%" };
-    for character in text.chars() {
-        match character {
-            'A'..='Z' | 'a'..='z' | '0'..='9' | '-' | '.' | '_' | '~' => out.push(character),
-            _ => encode(out, character, percent),
+    let special =
+        |byte: u8| !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~'));
+    changed(out, text, special, |out, character| {
+        encode(out, character, percent);
+    });
+}
+
+/// Appends `text` with the characters that begin with a special byte changed.
+fn changed<S: Sink>(
+    out: &mut S,
+    text: &str,
+    special: impl Fn(u8) -> bool,
+    mut change: impl FnMut(&mut S, char),
+) {
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(&special) {
+        let (plain, from) = rest.split_at(at);
+        out.put(plain);
+        let mut characters = from.chars();
+        if let Some(character) = characters.next() {
+            change(out, character);
         }
+        rest = characters.as_str();
     }
+    out.put(rest);
 }
 
-fn encode(out: &mut String, character: char, percent: &str) {
-    let digit = |value: u8| char::from(b"0123456789ABCDEF"[usize::from(value & 15)]);
+fn encode(out: &mut impl Sink, character: char, percent: &str) {
     for byte in character.encode_utf8(&mut [0; 4]).bytes() {
-        out.push_str(percent);
-        out.push(digit(byte >> 4));
-        out.push(digit(byte));
+        out.put(percent);
+        push_hex(out, HEX_UPPER, byte);
     }
 }
 
-/// The characters of XML 1.0, production 2.
-fn is_xml(character: char) -> bool {
-    match character {
-        '\t' | '\n' | '\r' => true,
-        '\u{FFFE}' | '\u{FFFF}' => false,
-        _ => character >= ' ',
+fn push_hex(out: &mut impl Sink, digits: [&str; 16], byte: u8) {
+    out.put(digits[usize::from(byte >> 4)]);
+    out.put(digits[usize::from(byte & 15)]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_json_escapes_is_found_wherever_it_stands() {
+        for special in ["\"", "\\", "\u{0}", "\u{1f}", "\n"] {
+            for before in 0..20 {
+                for filler in ["a", "\u{7f}", " ", "!", "#", "[", "]"] {
+                    let text = filler.repeat(before) + special + &filler.repeat(9) + special;
+                    assert_eq!(json_special(text.as_bytes()), Some(before), "{text:?}");
+                }
+            }
+        }
+        assert_eq!(json_special("ключ 😀 plain enough \u{80}".as_bytes()), None);
+        let mut out = String::new();
+        json_string(&mut out, "a\"b\\c\n\r\t\u{1}\u{1f}é");
+        assert_eq!(out, r#""a\"b\\c\n\r\t\u0001\u001fé""#);
     }
 }

@@ -1,7 +1,8 @@
 //! Where in an advertiser's HTML a macro stands, followed the way a browser reads it, as far as escaping depends on it.
 
 use super::macros::{Part, parts};
-use super::template::{Builder, Place};
+use super::own::{Cut, Own};
+use super::template::Place;
 
 /// Attributes whose value is an address.
 const ADDRESSES: [&str; 11] = [
@@ -22,18 +23,21 @@ const RAW: [&str; 2] = ["script", "style"];
 /// Longest name that decides anything, in bytes; longer ones are cut.
 const NAME_BYTES_MAX: usize = 16;
 
-/// Appends a fragment with its macros.
-pub(super) fn compile(html: &str, into: &mut Builder<'_>) {
+/// Cuts a fragment at its macros.
+pub(super) fn compile(html: &str) -> Own {
     let mut reader = Reader::default();
-    for part in parts(html) {
-        match part {
+    let parts = parts(html).into_iter();
+    let cuts = parts.map(|(at, part)| {
+        let place = match part {
             Part::Text(text) => {
-                into.raw(text);
                 text.chars().for_each(|character| reader.read(character));
+                Place::Html
             }
-            Part::Macro(name, encodings) => into.insert(name, encodings, reader.place()),
-        }
-    }
+            Part::Macro(..) => reader.place(),
+        };
+        Cut::of(at, part, place)
+    });
+    Own::new(cuts.collect())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

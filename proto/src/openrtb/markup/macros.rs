@@ -130,26 +130,26 @@ impl Macro {
     }
 }
 
-/// Splits a text at its macros. What follows a `$` is the exchange's and stays.
-pub fn parts(text: &str) -> Vec<Part<'_>> {
+/// Splits a text at its macros; each part with where it begins. What follows a `$` is the exchange's and stays.
+pub fn parts(text: &str) -> Vec<(usize, Part<'_>)> {
     let mut found = Vec::new();
     let mut kept = 0;
     for (at, dollar, name) in names(text) {
         let Some((known, encodings)) = Macro::read(name).filter(|_| !dollar) else {
             continue;
         };
-        found.extend(text.get(kept..at).map(Part::Text));
-        found.push(Part::Macro(known, encodings));
+        found.extend(text.get(kept..at).map(|part| (kept, Part::Text(part))));
+        found.push((at, Part::Macro(known, encodings)));
         kept = at + name.len() + 2;
     }
-    found.extend(text.get(kept..).map(Part::Text));
-    found.retain(|part| *part != Part::Text(""));
+    found.extend(text.get(kept..).map(|part| (kept, Part::Text(part))));
+    found.retain(|(_, part)| *part != Part::Text(""));
     found
 }
 
 /// Whether a text has the macro in any of its forms.
 pub fn has(text: &str, wanted: Macro) -> bool {
-    let is = |part: &Part<'_>| matches!(part, Part::Macro(found, _) if *found == wanted);
+    let is = |(_, part): &(_, _)| matches!(part, Part::Macro(found, _) if *found == wanted);
     parts(text).iter().any(is)
 }
 
@@ -228,12 +228,12 @@ mod tests {
     fn names_in_braces_are_macros_and_the_rest_is_text() {
         let found = parts("a{CLICK_URL_ENC}b${AUCTION_ID}{a}{GPP}{}{AB}{SITE_ENC2}");
         let expected = [
-            Part::Text("a"),
-            Part::Macro(Macro::ClickUrl, 1),
-            Part::Text("b${AUCTION_ID}{a}"),
-            Part::Macro(Macro::Gpp, 0),
-            Part::Text("{}{AB}"),
-            Part::Macro(Macro::Site, 2),
+            (0, Part::Text("a")),
+            (1, Part::Macro(Macro::ClickUrl, 1)),
+            (16, Part::Text("b${AUCTION_ID}{a}")),
+            (33, Part::Macro(Macro::Gpp, 0)),
+            (38, Part::Text("{}{AB}")),
+            (44, Part::Macro(Macro::Site, 2)),
         ];
         assert_eq!(found, expected);
         assert!(has("{CLICK_URL_ENC2}", Macro::ClickUrl) && !has("${CLICK_URL}", Macro::ClickUrl));

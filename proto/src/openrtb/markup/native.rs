@@ -1,12 +1,12 @@
 //! The native answer: the assets that a layout asks for, out of what the creative offers.
 
-use std::fmt::Write;
-
-use domain::Creative;
 use domain::creative::{NativeAssets, Picture};
+use domain::{Creative, CreativeFormat};
 
-use super::escape::json_text;
-use super::template::{Builder, Fill, Place, Template};
+use super::escape::{Sink, json_string};
+use super::out::Out;
+use super::own::{Source, Subject};
+use super::template::{Builder, Place, Template};
 use crate::openrtb::Text;
 use crate::openrtb::native::{AssetKind, NativeAsset, NativeRequest};
 
@@ -16,6 +16,9 @@ const EVENT_IMPRESSION: u32 = 1;
 const EVENT_VIEW: u32 = 2;
 /// The tracking method "image".
 const METHOD_IMAGE: u32 = 1;
+/// The beginnings of trackers by image of the two events.
+const COUNT_IMPRESSION: &str = "{\"event\":1,\"method\":1,\"url\":\"";
+const COUNT_VIEW: &str = "{\"event\":2,\"method\":1,\"url\":\"";
 
 /// Why a creative cannot fill a layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -31,12 +34,24 @@ pub enum NativeMismatch {
     Nothing,
 }
 
-/// A native ad with its texts escaped and its addresses compiled.
+/// What native ads of one template have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Form {
+    /// Others count its clicks.
+    clicks_counted: bool,
+}
+
+impl Form {
+    pub(super) fn of(creative: &Creative) -> Self {
+        Self {
+            clicks_counted: !creative.trackers.click.is_empty(),
+        }
+    }
+}
+
+/// The parts of a native ad that have addresses of ours.
 #[derive(Debug)]
 pub(super) struct NativeTemplate {
-    assets: NativeAssets,
-    texts: [String; 4],
-    pictures: [String; 2],
     link: Template,
     /// Entries of `imptrackers`.
     older: Template,
@@ -46,41 +61,26 @@ pub(super) struct NativeTemplate {
 }
 
 impl NativeTemplate {
-    pub(super) fn compile(creative: &Creative, assets: &NativeAssets, pixel: &str) -> Self {
-        let texts = [
-            &assets.title,
-            &assets.sponsored,
-            &assets.description,
-            &assets.call_to_action,
-        ];
+    pub(super) fn compile(form: Form, pixel: &str) -> Self {
         let make = |write: &dyn Fn(&mut Builder<'_>)| {
-            let mut into = Builder::new(creative.id, pixel);
+            let mut into = Builder::new(pixel);
             write(&mut into);
             into.finish()
         };
-        let trackers = &creative.trackers;
         Self {
-            assets: assets.clone(),
-            texts: texts.map(|text| escaped(text)),
-            pictures: [&assets.image, &assets.icon].map(picture_json),
-            link: make(&|into| write_link(into, &trackers.click)),
+            link: make(&|into| write_link(into, form)),
             older: make(&|into| {
                 into.raw("\"").event("/imp?t=", "", Place::Json).raw("\"");
-                for tracker in &trackers.impression {
-                    into.raw(",\"").address(tracker, Place::Json).raw("\"");
-                }
+                into.trackers(Source::Impression, [",\"", "\"", ""], Place::Json);
             }),
             impression: make(&|into| {
-                open_tracker(into, EVENT_IMPRESSION);
+                into.raw(COUNT_IMPRESSION);
                 into.event("/imp?t=", "", Place::Json).raw("\"}");
-                for tracker in &trackers.impression {
-                    into.raw(",");
-                    open_tracker(into, EVENT_IMPRESSION);
-                    into.address(tracker, Place::Json).raw("\"}");
-                }
+                let before = format!(",{COUNT_IMPRESSION}");
+                into.trackers(Source::Impression, [&before, "\"}", ""], Place::Json);
             }),
             view: make(&|into| {
-                open_tracker(into, EVENT_VIEW);
+                into.raw(COUNT_VIEW);
                 into.event("/view?t=", "", Place::Json).raw("\"}");
             }),
         }
@@ -88,51 +88,40 @@ impl NativeTemplate {
 
     pub(super) fn write(
         &self,
-        out: &mut String,
+        out: &mut Out<'_>,
         request: &NativeRequest<'_>,
-        fill: &Fill<'_>,
+        ad: &Subject<'_>,
     ) -> Result<(), NativeMismatch> {
-        check(request, &self.assets)?;
+        let CreativeFormat::Native(assets) = &ad.creative.format else {
+            return Err(NativeMismatch::Nothing);
+        };
+        check(request, assets)?;
         if request.wrapped {
-            out.push_str("{\"native\":");
+            out.put("{\"native\":");
         }
-        out.push_str("{\"ver\":");
-        json_text(out, request.version);
-        out.push_str(",\"assets\":[");
+        out.put("{\"ver\":");
+        json_string(out, request.version);
+        out.put(",\"assets\":[");
         let parts = request
             .assets
             .iter()
-            .filter_map(|asset| Some((asset.id, part(asset, &self.assets)?)));
+            .filter_map(|asset| Some((asset.id, part(asset, assets)?)));
         for (index, (id, part)) in parts.enumerate() {
             if index > 0 {
-                out.push(',');
+                out.put(",");
             }
-            self.write_part(out, id, part);
+            write_part(out, id, (part, assets));
         }
-        out.push_str("],");
-        self.link.write(out, 0, fill);
-        self.write_trackers(out, request, fill);
-        out.push_str(if request.wrapped { "}}" } else { "}" });
+        out.put("],");
+        self.link.write(out, ad);
+        self.write_trackers(out, request, ad);
+        out.put(if request.wrapped { "}}" } else { "}" });
         Ok(())
-    }
-
-    fn write_part(&self, out: &mut String, id: i64, part: Part) {
-        let [title, sponsored, description, call] = &self.texts;
-        let [image, icon] = &self.pictures;
-        let (open, inside) = match part {
-            Part::Title => ("\"title\":{\"text\":", title),
-            Part::Sponsored => ("\"data\":{\"value\":", sponsored),
-            Part::Description => ("\"data\":{\"value\":", description),
-            Part::CallToAction => ("\"data\":{\"value\":", call),
-            Part::Image => ("\"img\":{", image),
-            Part::Icon => ("\"img\":{", icon),
-        };
-        write!(out, "{{\"id\":{id},{open}{inside}}}}}").expect("a String takes every write");
     }
 
     /// Event trackers where the request offers them by image, else the older impression trackers;
     /// never both, so that one impression is counted once.
-    fn write_trackers(&self, out: &mut String, request: &NativeRequest<'_>, fill: &Fill<'_>) {
+    fn write_trackers(&self, out: &mut Out<'_>, request: &NativeRequest<'_>, ad: &Subject<'_>) {
         let offered = |event| {
             request
                 .eventtrackers
@@ -141,57 +130,62 @@ impl NativeTemplate {
         };
         let (impression, view) = (offered(EVENT_IMPRESSION), offered(EVENT_VIEW));
         if !impression {
-            out.push_str(",\"imptrackers\":[");
-            self.older.write(out, 0, fill);
-            out.push(']');
+            out.put(",\"imptrackers\":[");
+            self.older.write(out, ad);
+            out.put("]");
         }
         if impression || view {
-            out.push_str(",\"eventtrackers\":[");
+            out.put(",\"eventtrackers\":[");
             if impression {
-                self.impression.write(out, 0, fill);
+                self.impression.write(out, ad);
             }
             if impression && view {
-                out.push(',');
+                out.put(",");
             }
             if view {
-                self.view.write(out, 0, fill);
+                self.view.write(out, ad);
             }
-            out.push(']');
+            out.put("]");
         }
     }
 }
 
-fn write_link(into: &mut Builder<'_>, trackers: &[String]) {
-    into.raw("\"link\":{\"url\":\"")
-        .click(Place::Json)
-        .raw("\"");
-    let mut separator = ",\"clicktrackers\":[\"";
-    for tracker in trackers {
-        into.raw(separator);
-        into.address(tracker, Place::Json).raw("\"");
-        separator = ",\"";
+fn write_link(into: &mut Builder<'_>, form: Form) {
+    into.raw("\"link\":{\"url\":\"");
+    into.click(Place::Json).raw("\"");
+    if form.clicks_counted {
+        into.raw(",\"clicktrackers\":[");
+        into.trackers(Source::Click, ["\"", "\"", ","], Place::Json);
+        into.raw("]");
     }
-    into.raw(if trackers.is_empty() { "}" } else { "]}" });
+    into.raw("}");
 }
 
-fn open_tracker(into: &mut Builder<'_>, event: u32) {
-    into.raw("{\"event\":").number(event);
-    into.raw(",\"method\":").number(METHOD_IMAGE);
-    into.raw(",\"url\":\"");
-}
-
-fn escaped(text: &str) -> String {
-    let mut json = String::new();
-    json_text(&mut json, text);
-    json
-}
-
-fn picture_json(picture: &Picture) -> String {
-    let url = escaped(&picture.url);
-    format!(
-        "\"url\":{url},\"w\":{},\"h\":{}",
-        picture.width, picture.height
-    )
+fn write_part(out: &mut Out<'_>, id: i64, (part, assets): (Part, &NativeAssets)) {
+    out.put("{\"id\":");
+    out.number(id);
+    let (open, text) = match part {
+        Part::Title => (",\"title\":{\"text\":", &assets.title),
+        Part::Sponsored => (",\"data\":{\"value\":", &assets.sponsored),
+        Part::Description => (",\"data\":{\"value\":", &assets.description),
+        Part::CallToAction => (",\"data\":{\"value\":", &assets.call_to_action),
+        Part::Image => (",\"img\":{\"url\":", &assets.image.url),
+        Part::Icon => (",\"img\":{\"url\":", &assets.icon.url),
+    };
+    out.put(open);
+    json_string(out, text);
+    let picture = match part {
+        Part::Image => Some(&assets.image),
+        Part::Icon => Some(&assets.icon),
+        _ => None,
+    };
+    if let Some(picture) = picture {
+        out.put(",\"w\":");
+        out.number(picture.width);
+        out.put(",\"h\":");
+        out.number(picture.height);
+    }
+    out.put("}}");
 }
 
 /// Whether `creative` fills the layout of `request`.

@@ -1,11 +1,14 @@
-//! Templates: constant text, escaped once, with places for tokens and the request's values.
+//! Templates: constant text, escaped once, with places for what the ad alone has, tokens and the request's values.
+//!
+//! A template is the same for all ads of one form; they share it.
 
-use std::fmt::Write;
+use domain::creative::{CreativeFormat, MediaFile};
+use domain::{CampaignId, Creative, LineItemId};
 
-use domain::{CampaignId, CreativeId, LineItemId};
-
-use super::escape::{address_text, component, json_inner, markup_text};
-use super::macros::{Macro, Part, parts};
+use super::escape::{Sink, address_text, component, json_inner, markup_text};
+use super::macros::Macro;
+use super::out::{Out, Words};
+use super::own::{Source, Subject};
 
 /// What a bid fills in; texts of the request come as they were sent.
 #[derive(Debug, Clone, Copy, Default)]
@@ -61,38 +64,85 @@ pub(super) enum Place {
 
 /// Pieces in order.
 #[derive(Debug, Default)]
-pub(super) struct Template(Vec<Piece>);
+pub(super) struct Template(Box<[Piece]>);
+
+/// Writes a value of the creative.
+type Write = fn(&mut Out<'_>, &Creative);
 
 #[derive(Debug)]
 enum Piece {
-    Text(Box<str>),
-    /// Only where the slot takes the media file of this number.
-    File(u8, Box<str>),
+    Words(Words),
     ClickToken,
     EventToken,
-    /// A value, URL-escaped so many times; with none, as HTML text.
-    Value(Macro, u8),
+    /// A value of the creative, which escapes itself.
+    Field(Write),
+    /// One of its own texts with macros; without a place as it is.
+    Own(Source, Option<Place>),
+    /// What others count with.
+    Trackers(Box<Trackers>),
+    /// Each media file that the slot takes.
+    Files(fn(&mut Out<'_>, &MediaFile)),
+}
+
+/// Addresses of trackers, each with the same around it.
+#[derive(Debug)]
+struct Trackers {
+    of: fn(usize) -> Source,
+    before: Words,
+    after: Words,
+    between: Words,
+    place: Place,
 }
 
 impl Template {
-    /// Appends the text with everything filled in; `files` are the media files that the slot takes.
-    pub(super) fn write(&self, out: &mut String, files: u32, fill: &Fill<'_>) {
+    /// Appends the text with everything filled in.
+    pub(super) fn write(&self, out: &mut Out<'_>, ad: &Subject<'_>) {
         for piece in &self.0 {
             match piece {
-                Piece::Text(text) => out.push_str(text),
-                Piece::File(number, text) if files >> number & 1 == 1 => out.push_str(text),
-                Piece::File(..) => {}
-                Piece::ClickToken => out.push_str(fill.click_token),
-                Piece::EventToken => out.push_str(fill.event_token),
-                Piece::Value(name, encodings) => value(out, *name, *encodings, fill),
+                Piece::Words(words) => out.words(words),
+                Piece::ClickToken => out.safe(ad.fill.click_token),
+                Piece::EventToken => out.safe(ad.fill.event_token),
+                Piece::Field(write) => write(out, ad.creative),
+                Piece::Own(source, place) => ad.write(out, *source, *place),
+                Piece::Trackers(trackers) => trackers.write(out, ad),
+                Piece::Files(write) => {
+                    let files = files(&ad.creative.format).iter().zip(0..u32::BITS);
+                    let taken = files.filter(|(_, number)| ad.files >> number & 1 == 1);
+                    taken.for_each(|(file, _)| write(out, file));
+                }
             }
         }
     }
 }
 
+fn files(format: &CreativeFormat) -> &[MediaFile] {
+    match format {
+        CreativeFormat::Video(media) | CreativeFormat::Audio(media) => media.files(),
+        CreativeFormat::Banner { .. } | CreativeFormat::Native(_) => &[],
+    }
+}
+
+impl Trackers {
+    fn write(&self, out: &mut Out<'_>, ad: &Subject<'_>) {
+        let trackers = &ad.creative.trackers;
+        let count = match (self.of)(0) {
+            Source::Impression(_) => trackers.impression.len(),
+            Source::Click(_) => trackers.click.len(),
+            Source::Lead => 1,
+        };
+        for number in 0..count {
+            if number > 0 {
+                out.words(&self.between);
+            }
+            out.words(&self.before);
+            ad.write(out, (self.of)(number), Some(self.place));
+            out.words(&self.after);
+        }
+    }
+}
+
 /// Writes a value. Numbers and words of ours need no escaping.
-fn value(out: &mut String, name: Macro, encodings: u8, fill: &Fill<'_>) {
-    const SAFE: &str = "a String takes every write";
+pub(super) fn value(out: &mut Out<'_>, name: Macro, encodings: u8, fill: &Fill<'_>) {
     let text = match name {
         Macro::AuctionId => fill.auction_id,
         Macro::Exchange => fill.exchange,
@@ -107,11 +157,11 @@ fn value(out: &mut String, name: Macro, encodings: u8, fill: &Fill<'_>) {
             Some(false) => "0",
             None => "",
         },
-        Macro::Cachebuster => return write!(out, "{}", fill.cachebuster).expect(SAFE),
-        Macro::CampaignId => return write!(out, "{}", fill.campaign).expect(SAFE),
-        Macro::LineItemId => return write!(out, "{}", fill.line_item).expect(SAFE),
-        Macro::Width => return write!(out, "{}", fill.size.0).expect(SAFE),
-        Macro::Height => return write!(out, "{}", fill.size.1).expect(SAFE),
+        Macro::Cachebuster => return out.number(fill.cachebuster),
+        Macro::CampaignId => return out.number(fill.campaign.0),
+        Macro::LineItemId => return out.number(fill.line_item.0),
+        Macro::Width => return out.number(fill.size.0),
+        Macro::Height => return out.number(fill.size.1),
         Macro::GppSid => return sections(out, encodings, fill.gpp_sid),
         // Compiled to text and tokens.
         Macro::ClickUrl | Macro::ImpressionUrl | Macro::CreativeId => "",
@@ -119,16 +169,16 @@ fn value(out: &mut String, name: Macro, encodings: u8, fill: &Fill<'_>) {
     escaped(out, text, encodings);
 }
 
-fn sections(out: &mut String, encodings: u8, sections: &[i32]) {
+fn sections(out: &mut Out<'_>, encodings: u8, sections: &[i32]) {
     for (index, section) in sections.iter().enumerate() {
         if index > 0 {
             escaped(out, ",", encodings);
         }
-        write!(out, "{section}").expect("a String takes every write");
+        out.number(*section);
     }
 }
 
-fn escaped(out: &mut String, text: &str, encodings: u8) {
+fn escaped(out: &mut Out<'_>, text: &str, encodings: u8) {
     match encodings {
         0 => markup_text(out, text),
         times => component(out, text, times),
@@ -141,34 +191,33 @@ pub(super) struct Builder<'a> {
     pieces: Vec<Piece>,
     text: String,
     pixel: &'a str,
-    creative: CreativeId,
 }
 
 impl<'a> Builder<'a> {
-    pub(super) fn new(creative: CreativeId, pixel: &'a str) -> Self {
+    pub(super) fn new(pixel: &'a str) -> Self {
         Self {
             pieces: Vec::new(),
             text: String::new(),
             pixel,
-            creative,
         }
     }
 
     pub(super) fn finish(mut self) -> Template {
         self.flush();
-        Template(self.pieces)
+        Template(self.pieces.into_boxed_slice())
     }
 
     fn flush(&mut self) {
         if !self.text.is_empty() {
-            let text = std::mem::take(&mut self.text);
-            self.pieces.push(Piece::Text(text.into_boxed_str()));
+            self.pieces.push(Piece::Words(Words::new(&self.text)));
+            self.text.clear();
         }
     }
 
-    fn piece(&mut self, piece: Piece) {
+    fn piece(&mut self, piece: Piece) -> &mut Self {
         self.flush();
         self.pieces.push(piece);
+        self
     }
 
     /// Text as it is.
@@ -177,84 +226,64 @@ impl<'a> Builder<'a> {
         self
     }
 
-    /// A number.
-    pub(super) fn number(&mut self, number: impl std::fmt::Display) -> &mut Self {
-        write!(self.text, "{number}").expect("a String takes every write");
-        self
+    /// A value of the creative, with its escaping.
+    pub(super) fn field(&mut self, write: Write) -> &mut Self {
+        self.piece(Piece::Field(write))
     }
 
-    /// Text for HTML or XML, in an attribute or outside.
-    pub(super) fn markup(&mut self, text: &str) -> &mut Self {
-        markup_text(&mut self.text, text);
-        self
+    /// The creative's id.
+    pub(super) fn id(&mut self) -> &mut Self {
+        self.field(|out, creative| out.number(creative.id.0))
     }
 
-    /// What stands only where the media file of this number is taken.
-    pub(super) fn file(&mut self, number: u8, text: String) {
-        self.piece(Piece::File(number, text.into_boxed_str()));
+    /// The creative's media files, as far as the slot takes them.
+    pub(super) fn files(&mut self, write: fn(&mut Out<'_>, &MediaFile)) -> &mut Self {
+        self.piece(Piece::Files(write))
+    }
+
+    /// The text that leads in the creative, as it is or escaped for a place.
+    pub(super) fn lead(&mut self, place: Option<Place>) -> &mut Self {
+        self.piece(Piece::Own(Source::Lead, place))
+    }
+
+    /// The addresses of others' counters with the same before and after each, and something between them.
+    pub(super) fn trackers(
+        &mut self,
+        of: fn(usize) -> Source,
+        [before, after, between]: [&str; 3],
+        place: Place,
+    ) -> &mut Self {
+        self.piece(Piece::Trackers(Box::new(Trackers {
+            of,
+            before: Words::new(before),
+            after: Words::new(after),
+            between: Words::new(between),
+            place,
+        })))
     }
 
     /// Our click address.
     pub(super) fn click(&mut self, place: Place) -> &mut Self {
-        self.ours("/click?t=", place, 0);
-        self.piece(Piece::ClickToken);
-        self
+        self.ours("/click?t=", place).piece(Piece::ClickToken)
     }
 
     /// An address of ours with the event token; `end` follows it.
     pub(super) fn event(&mut self, path: &str, end: &str, place: Place) -> &mut Self {
-        self.ours(path, place, 0);
-        self.piece(Piece::EventToken);
+        self.ours(path, place).piece(Piece::EventToken);
         place.text(&mut self.text, end);
         self
     }
 
-    fn ours(&mut self, path: &str, place: Place, encodings: u8) {
-        for text in [self.pixel, path] {
-            match encodings {
-                0 => place.text(&mut self.text, text),
-                times => component(&mut self.text, text, times),
-            }
-        }
-    }
-
-    /// Somebody's address with macros.
-    pub(super) fn address(&mut self, address: &str, place: Place) -> &mut Self {
-        for part in parts(address) {
-            match part {
-                Part::Text(text) => place.text(&mut self.text, text),
-                Part::Macro(name, encodings) => self.insert(name, encodings, place),
-            }
-        }
+    fn ours(&mut self, path: &str, place: Place) -> &mut Self {
+        place.text(&mut self.text, self.pixel);
+        place.text(&mut self.text, path);
         self
-    }
-
-    /// A macro's value. Only as HTML text does it stand unencoded: elsewhere it is URL-escaped at least once, except
-    /// our own addresses and numbers, which are safe everywhere.
-    pub(super) fn insert(&mut self, name: Macro, encodings: u8, place: Place) {
-        match name {
-            Macro::ClickUrl => {
-                self.ours("/click?t=", place, encodings);
-                self.piece(Piece::ClickToken);
-            }
-            Macro::ImpressionUrl => {
-                self.ours("/imp?t=", place, encodings);
-                self.piece(Piece::EventToken);
-            }
-            Macro::CreativeId => {
-                let id = self.creative;
-                self.number(id);
-            }
-            _ => {
-                let least = u8::from(place != Place::Html);
-                self.piece(Piece::Value(name, encodings.max(least)));
-            }
-        }
     }
 }
 
 impl Place {
-    fn text(self, out: &mut String, text: &str) {
+    /// Appends text with the escaping of the place.
+    pub(super) fn text(self, out: &mut impl Sink, text: &str) {
         match self {
             Self::Html | Self::HtmlAddress => markup_text(out, text),
             Self::Script | Self::Cdata => address_text(out, text),

@@ -3,8 +3,10 @@
 use domain::creative::{Media, MediaFile, MediaSource, Picture};
 use domain::{Creative, CreativeFormat};
 
-use super::escape::{address_text, markup_text};
-use super::template::{Builder, Fill, Place, Template};
+use super::escape::{Sink, address_text, markup_text};
+use super::out::Out;
+use super::own::{Source, Subject};
+use super::template::{Builder, Place, Template};
 
 /// The versions we can answer with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,30 +72,41 @@ pub fn best(protocols: &[u32], media: &Media) -> Option<VastVersion> {
     })
 }
 
+/// What ads of one template have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Form {
+    audio: bool,
+    wrapper: bool,
+    skips: bool,
+    /// A picture beside the player.
+    companion: bool,
+}
+
+impl Form {
+    pub(super) fn of(media: &Media, audio: bool) -> Self {
+        Self {
+            audio,
+            wrapper: matches!(media.source, MediaSource::Wrapper(_)),
+            skips: media.skip_after_s.is_some(),
+            companion: media.companion.is_some(),
+        }
+    }
+}
+
 /// One document for each version.
 #[derive(Debug)]
 pub(super) struct VastTemplates([Template; 5]);
 
 impl VastTemplates {
-    pub(super) fn compile(creative: &Creative, media: &Media, pixel: &str) -> Self {
+    pub(super) fn compile(form: Form, pixel: &str) -> Self {
         Self(VastVersion::ALL.map(|version| {
-            let mut into = Builder::new(creative.id, pixel);
-            let ad = Ad {
-                creative,
-                media,
-                version,
-            };
-            ad.write(&mut into);
+            let mut into = Builder::new(pixel);
+            Ad { form, version }.write(&mut into);
             into.finish()
         }))
     }
 
-    pub(super) fn write(
-        &self,
-        out: &mut String,
-        (version, files): (VastVersion, u32),
-        fill: &Fill<'_>,
-    ) {
+    pub(super) fn write(&self, out: &mut Out<'_>, version: VastVersion, ad: &Subject<'_>) {
         let [v2_0, v3_0, v4_0, v4_1, v4_2] = &self.0;
         let template = match version {
             VastVersion::V2_0 => v2_0,
@@ -102,103 +115,91 @@ impl VastTemplates {
             VastVersion::V4_1 => v4_1,
             VastVersion::V4_2 => v4_2,
         };
-        template.write(out, files, fill);
+        template.write(out, ad);
     }
 }
 
-/// One ad in one version.
-struct Ad<'a> {
-    creative: &'a Creative,
-    media: &'a Media,
+/// Ads of one form in one version.
+struct Ad {
+    form: Form,
     version: VastVersion,
 }
 
-impl Ad<'_> {
+impl Ad {
     fn is_4(&self) -> bool {
         self.version >= VastVersion::V4_0
     }
 
     fn write(&self, into: &mut Builder<'_>) {
-        let id = self.creative.id;
         into.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?><VAST version=\"");
         into.raw(self.version.label());
-        into.raw("\"><Ad id=\"").number(id);
-        let audio = matches!(self.creative.format, CreativeFormat::Audio(_));
-        if audio && self.version >= VastVersion::V4_1 {
+        into.raw("\"><Ad id=\"").id();
+        if self.form.audio && self.version >= VastVersion::V4_1 {
             into.raw("\" adType=\"audio");
         }
         into.raw("\">");
-        match &self.media.source {
-            MediaSource::Files(files) => {
-                into.raw("<InLine><AdSystem>Paceline</AdSystem>");
-                self.write_inline(into, files);
-                into.raw("</InLine>");
-            }
-            MediaSource::Wrapper(wrapper) => {
-                into.raw("<Wrapper><AdSystem>Paceline</AdSystem>");
-                self.write_wrapper(into, &wrapper.tag_url);
-                into.raw("</Wrapper>");
-            }
+        if self.form.wrapper {
+            into.raw("<Wrapper><AdSystem>Paceline</AdSystem>");
+            self.write_wrapper(into);
+            into.raw("</Wrapper>");
+        } else {
+            into.raw("<InLine><AdSystem>Paceline</AdSystem>");
+            self.write_inline(into);
+            into.raw("</InLine>");
         }
         into.raw("</Ad></VAST>");
     }
 
     /// The schemas order the same elements differently before and from 4.0.
-    fn write_inline(&self, into: &mut Builder<'_>, files: &[MediaFile]) {
+    fn write_inline(&self, into: &mut Builder<'_>) {
         if !self.is_4() {
-            self.write_title(into);
+            write_title(into);
         }
         self.write_counting(into);
         if self.version >= VastVersion::V4_1 {
-            let id = self.creative.id;
-            into.raw("<AdServingId>").number(id).raw("</AdServingId>");
+            into.raw("<AdServingId>").id().raw("</AdServingId>");
         }
         if self.is_4() {
-            self.write_title(into);
+            write_title(into);
         }
         into.raw("<Creatives>");
-        self.open_creative(into);
+        open_creative(into);
         self.open_linear(into);
         if self.is_4() {
             self.write_events(into);
-            self.write_duration(into);
-            write_files(into, files);
+            write_duration(into);
+            write_files(into);
             self.write_clicks(into);
         } else {
-            self.write_duration(into);
+            write_duration(into);
             self.write_events(into);
             self.write_clicks(into);
-            write_files(into, files);
+            write_files(into);
         }
         into.raw("</Linear>");
         self.close_creative(into);
-        if let Some(picture) = &self.media.companion {
-            self.open_creative(into);
-            write_companion(into, picture);
+        if self.form.companion {
+            open_creative(into);
+            write_companion(into);
             self.close_creative(into);
         }
         into.raw("</Creatives>");
     }
 
-    fn write_wrapper(&self, into: &mut Builder<'_>, tag_url: &str) {
+    fn write_wrapper(&self, into: &mut Builder<'_>) {
         if !self.is_4() {
-            write_tag_url(into, tag_url);
+            write_tag_url(into);
         }
         self.write_counting(into);
         into.raw("<Creatives>");
-        self.open_creative(into);
+        open_creative(into);
         into.raw("<Linear>");
         self.write_events(into);
         self.write_clicks(into);
         into.raw("</Linear></Creative></Creatives>");
         if self.is_4() {
-            write_tag_url(into, tag_url);
+            write_tag_url(into);
         }
-    }
-
-    fn write_title(&self, into: &mut Builder<'_>) {
-        into.raw("<AdTitle>").markup(&self.creative.name);
-        into.raw("</AdTitle>");
     }
 
     /// Errors, impressions and, where the standard has it, viewable impressions.
@@ -208,11 +209,8 @@ impl Ad<'_> {
         into.raw("]]></Error><Impression><![CDATA[");
         into.event("/imp?t=", "", Place::Cdata);
         into.raw("]]></Impression>");
-        for tracker in &self.creative.trackers.impression {
-            into.raw("<Impression><![CDATA[");
-            into.address(tracker, Place::Cdata);
-            into.raw("]]></Impression>");
-        }
+        let around = ["<Impression><![CDATA[", "]]></Impression>", ""];
+        into.trackers(Source::Impression, around, Place::Cdata);
         if self.is_4() {
             into.raw("<ViewableImpression><Viewable><![CDATA[");
             into.event("/view?t=", "", Place::Cdata);
@@ -220,36 +218,33 @@ impl Ad<'_> {
         }
     }
 
-    fn open_creative(&self, into: &mut Builder<'_>) {
-        into.raw("<Creative id=\"").number(self.creative.id);
-        into.raw("\">");
-    }
-
     /// From 4.0 on every inline creative has a universal id; we are in no registry.
     fn close_creative(&self, into: &mut Builder<'_>) {
-        let id = self.creative.id;
         if self.is_4() {
             into.raw("<UniversalAdId idRegistry=\"unknown\"");
             if self.version == VastVersion::V4_0 {
-                into.raw(" idValue=\"").number(id).raw("\"");
+                into.raw(" idValue=\"").id().raw("\"");
             }
-            into.raw(">").number(id).raw("</UniversalAdId>");
+            into.raw(">").id().raw("</UniversalAdId>");
         }
         into.raw("</Creative>");
     }
 
-    fn open_linear(&self, into: &mut Builder<'_>) {
-        into.raw("<Linear");
-        let knows = self.version >= VastVersion::V3_0;
-        if let Some(after_s) = self.media.skip_after_s.filter(|_| knows) {
-            into.raw(" skipoffset=\"").raw(&clock(after_s)).raw("\"");
-        }
-        into.raw(">");
+    fn tells_skips(&self) -> bool {
+        self.version >= VastVersion::V3_0 && self.form.skips
     }
 
-    fn write_duration(&self, into: &mut Builder<'_>) {
-        into.raw("<Duration>").raw(&clock(self.media.duration_s));
-        into.raw("</Duration>");
+    fn open_linear(&self, into: &mut Builder<'_>) {
+        into.raw("<Linear");
+        if self.tells_skips() {
+            into.raw(" skipoffset=\"");
+            into.field(|out, creative| {
+                let after_s = media(creative).and_then(|media| media.skip_after_s);
+                clock(out, after_s.unwrap_or(0));
+            });
+            into.raw("\"");
+        }
+        into.raw(">");
     }
 
     fn write_events(&self, into: &mut Builder<'_>) {
@@ -261,8 +256,8 @@ impl Ad<'_> {
             "thirdQuartile",
             "complete",
         ];
-        let skips = self.version >= VastVersion::V3_0 && self.media.skip_after_s.is_some();
-        for event in playing.into_iter().chain(skips.then_some("skip")) {
+        let skip = self.tells_skips().then_some("skip");
+        for event in playing.into_iter().chain(skip) {
             into.raw("<Tracking event=\"").raw(event);
             into.raw("\"><![CDATA[");
             into.event("/video?t=", "&e=", Place::Cdata).raw(event);
@@ -274,9 +269,8 @@ impl Ad<'_> {
     /// Our click address leads to the landing page, so it is the way through, and a tracking element beside it would
     /// count each click twice. The ad in a wrapper has a way of its own: there ours only counts.
     fn write_clicks(&self, into: &mut Builder<'_>) {
-        let wrapper = matches!(self.media.source, MediaSource::Wrapper(_));
         into.raw("<VideoClicks>");
-        if wrapper {
+        if self.form.wrapper {
             into.raw("<ClickTracking><![CDATA[");
             into.click(Place::Cdata).raw("&r=0");
             into.raw("]]></ClickTracking>");
@@ -284,62 +278,96 @@ impl Ad<'_> {
             into.raw("<ClickThrough><![CDATA[").click(Place::Cdata);
             into.raw("]]></ClickThrough>");
         }
-        for tracker in &self.creative.trackers.click {
-            into.raw("<ClickTracking><![CDATA[");
-            into.address(tracker, Place::Cdata);
-            into.raw("]]></ClickTracking>");
-        }
+        let around = ["<ClickTracking><![CDATA[", "]]></ClickTracking>", ""];
+        into.trackers(Source::Click, around, Place::Cdata);
         into.raw("</VideoClicks>");
     }
 }
 
-fn write_tag_url(into: &mut Builder<'_>, tag_url: &str) {
-    into.raw("<VASTAdTagURI><![CDATA[");
-    into.address(tag_url, Place::Cdata);
-    into.raw("]]></VASTAdTagURI>");
+fn write_title(into: &mut Builder<'_>) {
+    into.raw("<AdTitle>");
+    into.field(|out, creative| markup_text(out, &creative.name));
+    into.raw("</AdTitle>");
 }
 
-fn write_files(into: &mut Builder<'_>, files: &[MediaFile]) {
+fn open_creative(into: &mut Builder<'_>) {
+    into.raw("<Creative id=\"").id().raw("\">");
+}
+
+fn write_duration(into: &mut Builder<'_>) {
+    into.raw("<Duration>");
+    into.field(|out, creative| clock(out, media(creative).map_or(0, |media| media.duration_s)));
+    into.raw("</Duration>");
+}
+
+fn write_tag_url(into: &mut Builder<'_>) {
+    into.raw("<VASTAdTagURI><![CDATA[");
+    into.lead(Some(Place::Cdata)).raw("]]></VASTAdTagURI>");
+}
+
+fn write_files(into: &mut Builder<'_>) {
     into.raw("<MediaFiles>");
-    for (number, file) in (0_u8..).zip(files) {
-        let mut text = "<MediaFile delivery=\"progressive\" type=\"".to_owned();
-        markup_text(&mut text, &file.mime);
-        text.push_str(&format!(
-            "\" width=\"{}\" height=\"{}\"",
-            file.width, file.height
-        ));
-        if file.bitrate_kbps > 0 {
-            text.push_str(&format!(" bitrate=\"{}\"", file.bitrate_kbps));
-        }
-        if file.mime == VPAID_MIME {
-            text.push_str(" apiFramework=\"VPAID\"");
-        }
-        text.push_str("><![CDATA[");
-        address_text(&mut text, &file.url);
-        text.push_str("]]></MediaFile>");
-        into.file(number, text);
+    into.files(write_file).raw("</MediaFiles>");
+}
+
+fn write_file(out: &mut Out<'_>, file: &MediaFile) {
+    out.put("<MediaFile delivery=\"progressive\" type=\"");
+    markup_text(out, &file.mime);
+    out.put("\" width=\"");
+    out.number(file.width);
+    out.put("\" height=\"");
+    out.number(file.height);
+    if file.bitrate_kbps > 0 {
+        out.put("\" bitrate=\"");
+        out.number(file.bitrate_kbps);
     }
-    into.raw("</MediaFiles>");
+    if file.mime == VPAID_MIME {
+        out.put("\" apiFramework=\"VPAID");
+    }
+    out.put("\"><![CDATA[");
+    address_text(out, &file.url);
+    out.put("]]></MediaFile>");
 }
 
 /// The type of an interactive ad that runs in the player (VPAID 2).
 pub const VPAID_MIME: &str = "application/javascript";
 
-fn write_companion(into: &mut Builder<'_>, picture: &Picture) {
-    into.raw("<CompanionAds><Companion width=\"")
-        .number(picture.width);
-    into.raw("\" height=\"").number(picture.height);
+fn write_companion(into: &mut Builder<'_>) {
+    into.raw("<CompanionAds><Companion width=\"");
+    into.field(|out, creative| out.number(companion(creative).map_or(0, |own| own.width)));
+    into.raw("\" height=\"");
+    into.field(|out, creative| out.number(companion(creative).map_or(0, |own| own.height)));
     into.raw("\"><StaticResource creativeType=\"");
-    let mime = super::native::picture_mimes(&picture.url).first();
-    into.raw(mime.unwrap_or(&"image/jpeg"));
-    into.raw("\"><![CDATA[").address(&picture.url, Place::Cdata);
+    into.field(|out, creative| {
+        let url = companion(creative).map_or("", |own| own.url.as_str());
+        let mime = super::native::picture_mimes(url).first();
+        out.put(mime.unwrap_or(&"image/jpeg"));
+    });
+    into.raw("\"><![CDATA[").lead(Some(Place::Cdata));
     into.raw("]]></StaticResource><CompanionClickThrough><![CDATA[");
     into.click(Place::Cdata);
     into.raw("]]></CompanionClickThrough></Companion></CompanionAds>");
 }
 
+fn media(creative: &Creative) -> Option<&Media> {
+    match &creative.format {
+        CreativeFormat::Video(media) | CreativeFormat::Audio(media) => Some(media),
+        CreativeFormat::Banner { .. } | CreativeFormat::Native(_) => None,
+    }
+}
+
+fn companion(creative: &Creative) -> Option<&Picture> {
+    media(creative)?.companion.as_ref()
+}
+
 /// `HH:MM:SS`.
-fn clock(seconds: u32) -> String {
-    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{hours:02}:{minutes:02}:{rest:02}")
+fn clock(out: &mut Out<'_>, seconds: u32) {
+    let parts = [seconds / 3600, seconds / 60 % 60, seconds % 60];
+    for (part, before) in parts.into_iter().zip(["", ":", ":"]) {
+        out.put(before);
+        if part < 10 {
+            out.put("0");
+        }
+        out.number(part);
+    }
 }

@@ -1,17 +1,25 @@
 //! The response message, written field by field into the caller's buffer in the order of the numbers.
 
+use std::ops::Range;
+
 use prost::encoding::{WireType, encode_key, encode_varint};
 
+use crate::fields::{message, whole};
+use crate::openrtb::markup::Out;
 use crate::openrtb::{Bid, ResponseHead};
 
-/// Appends the response with these bids to `out`.
-pub fn write_response(out: &mut Vec<u8>, head: &ResponseHead<'_>, bids: &[Bid<'_>]) {
+/// Appends the response. `bids` is asked for parts of the bids and hands those over one by one.
+pub fn write_response(
+    out: &mut Vec<u8>,
+    head: &ResponseHead<'_>,
+    mut bids: impl FnMut(Range<usize>, &mut dyn FnMut(&Bid<'_>)),
+) {
     text(out, 1, Some(head.id));
-    for (together, bids) in head.parts(bids) {
+    for (together, part) in head.parts() {
         message(out, 2, |out| {
-            for bid in bids {
+            bids(part, &mut |bid| {
                 message(out, 1, |out| write_bid(out, bid));
-            }
+            });
             text(out, 2, head.seat);
             number(out, 3, together.then_some(1));
         });
@@ -32,8 +40,8 @@ fn write_bid(out: &mut Vec<u8>, bid: &Bid<'_>) {
     text(out, 2, Some(bid.impid));
     double(out, 3, bid.price.0.as_decimal());
     text(out, 4, bid.adid);
-    text(out, 5, bid.nurl);
-    text(out, 6, Some(bid.adm));
+    joined(out, 5, bid.nurl);
+    message(out, 6, |out| bid.adm.write(out, |out| Out::plain(out)));
     text(out, 7, stated(bid.adomain));
     text(out, 8, bid.iurl);
     text(out, 9, stated(bid.cid));
@@ -46,8 +54,8 @@ fn write_bid(out: &mut Vec<u8>, bid: &Bid<'_>) {
     number(out, 16, Some(bid.w).filter(|w| *w > 0));
     number(out, 17, Some(bid.h).filter(|h| *h > 0));
     number(out, 21, bid.exp_s);
-    text(out, 22, bid.burl);
-    text(out, 23, bid.lurl);
+    joined(out, 22, bid.burl);
+    joined(out, 23, bid.lurl);
     text(out, 25, bid.language);
     number(out, 28, bid.slotinpod);
     text(out, 29, bid.langb);
@@ -69,22 +77,20 @@ fn stated(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// A message inside: it is written first, then its length is put before it.
-fn message(out: &mut Vec<u8>, field: u32, write: impl FnOnce(&mut Vec<u8>)) {
-    encode_key(field, WireType::LengthDelimited, out);
-    let start = out.len();
-    write(out);
-    let end = out.len();
-    encode_varint((end - start) as u64, out);
-    let length_bytes = out.len() - end;
-    out[start..].rotate_right(length_bytes);
-}
-
 fn text(out: &mut Vec<u8>, field: u32, value: Option<&str>) {
     if let Some(value) = value {
-        encode_key(field, WireType::LengthDelimited, out);
-        encode_varint(value.len() as u64, out);
-        out.extend_from_slice(value.as_bytes());
+        whole(out, field, value.as_bytes());
+    }
+}
+
+/// A text in parts.
+fn joined(out: &mut Vec<u8>, field: u32, parts: Option<&[&str]>) {
+    if let Some(parts) = parts {
+        message(out, field, |out| {
+            for part in parts {
+                out.extend_from_slice(part.as_bytes());
+            }
+        });
     }
 }
 
