@@ -3,7 +3,7 @@
 mod showing;
 
 use domain::creative::CreativeFormat;
-use domain::{Creative, Currency, FxTable, Reject};
+use domain::{Creative, Currency, FxTable, Reject, taxonomy};
 use proto::openrtb::{BidRequest, Deal, Floor, Imp, MediaSlot, Text};
 
 use crate::config::Pays;
@@ -15,8 +15,6 @@ pub use showing::check_showing;
 /// OpenRTB's auction types that matter to the price.
 const FIRST_PRICE: u32 = 1;
 const FIXED_PRICE: u32 = 3;
-/// The category taxonomy whose codes nest (`IAB25-3` under `IAB25`).
-const CONTENT_TAXONOMY_1: u32 = 1;
 
 /// Whether our seat may bid at all.
 pub fn allows_seat(wseat: &[Text<'_>], bseat: &[Text<'_>], seat: &str) -> bool {
@@ -44,7 +42,7 @@ pub fn check_request(request: &BidRequest<'_>, ad: &Ad) -> Result<(), Reject> {
     {
         return Err(Reject::BlockedAdvertiser);
     }
-    if !categories_allowed(request, &creative.categories) {
+    if !categories_allowed(request, creative) {
         return Err(Reject::BlockedCategory);
     }
     let language = creative.language.as_deref();
@@ -83,21 +81,20 @@ fn is_item(creative: &Creative, app: &str) -> bool {
     own.is_some_and(|own| app.parse() == Ok(own.item))
 }
 
-/// Taxonomies other than the creatives' own cannot be compared, only their equal codes.
-fn categories_allowed(request: &BidRequest<'_>, own: &[String]) -> bool {
-    let nested = request.cattax == CONTENT_TAXONOMY_1;
-    let covers = |listed: &Text<'_>, category: &String| {
-        let rest = category.strip_prefix(*listed);
-        rest.is_some_and(|rest| rest.is_empty() || nested && rest.starts_with('-'))
+/// A listed category covers those under it, where the list's taxonomy is the ad's. Of another one only equal codes
+/// can be told: an ad is not on its allow list, and it is strictly taken to be on its block list.
+fn categories_allowed(request: &BidRequest<'_>, creative: &Creative) -> bool {
+    let (own, lists) = (&creative.categories, request.cattax);
+    let alike = taxonomy::are_alike(lists, creative.taxonomy);
+    let covers = |listed: &Text<'_>, category: &str| match alike {
+        true => taxonomy::lineage(lists, category).any(|code| code == *listed),
+        false => category == *listed,
     };
-    let blocked = own
-        .iter()
-        .any(|c| request.bcat.iter().any(|listed| covers(listed, c)));
+    let covered = |list: &[Text<'_>], category: &String| list.iter().any(|l| covers(l, category));
+    let unsure = !alike && !own.is_empty() && !request.bcat.is_empty();
+    let blocked = unsure || own.iter().any(|category| covered(request.bcat, category));
     let allowed = request.acat.is_empty()
-        || !own.is_empty()
-            && own
-                .iter()
-                .all(|c| request.acat.iter().any(|l| covers(l, c)));
+        || !own.is_empty() && own.iter().all(|category| covered(request.acat, category));
     allowed && !blocked
 }
 
@@ -272,26 +269,6 @@ mod tests {
         for listed in ["hop.com", "b.shop.com", "x.a.shop.com", "", "."] {
             assert!(!covers_domain(listed, "a.shop.com"), "{listed}");
         }
-    }
-
-    #[test]
-    fn categories_nest_in_their_own_taxonomy_only() {
-        let allowed = |bcat: &[&'static str], acat: &[&'static str], cattax: u32| {
-            let request = BidRequest {
-                bcat,
-                acat,
-                cattax,
-                ..Default::default()
-            };
-            categories_allowed(&request, &["IAB25-3".to_owned()])
-        };
-        assert!(allowed(&[], &[], 1));
-        assert!(!allowed(&["IAB25"], &[], 1));
-        assert!(!allowed(&["IAB25-3"], &[], 6));
-        assert!(allowed(&["IAB2", "IAB25-33"], &[], 1));
-        assert!(allowed(&["IAB25"], &[], 6));
-        assert!(allowed(&[], &["IAB25"], 1));
-        assert!(!allowed(&[], &["IAB1"], 1));
     }
 
     #[test]

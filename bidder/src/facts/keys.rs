@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use domain::Timestamp;
 use domain::targeting::place::Point;
 use domain::targeting::value::Share;
 use domain::targeting::{Dimension, Key, Os};
+use domain::{Timestamp, taxonomy};
 use proto::openrtb::{BidRequest, Imp, MediaSlot};
 use store::profile::Profile;
 
@@ -384,18 +384,18 @@ fn known(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// A category of IAB's first taxonomy counts with the one above it.
-fn add_category(dimension: Dimension, (taxonomy, id): (u32, &str), out: &mut Vec<u64>) {
+/// A category counts with all above it.
+fn add_category(dimension: Dimension, (number, id): (u32, &str), out: &mut Vec<u64>) {
     let first = id
         .get(..3)
         .is_some_and(|start| start.eq_ignore_ascii_case("IAB"));
-    if taxonomy != 1 && !first {
-        out.push(dimension.category_key(taxonomy, id));
+    if number != taxonomy::CONTENT_1 && !first {
+        let codes = taxonomy::lineage(number, id);
+        out.extend(codes.map(|code| dimension.category_key(number, code)));
         return;
     }
-    out.push(dimension.text(id));
-    let above = id.split_once('-').map(|(above, _)| above);
-    out.extend(above.map(|above| dimension.text(above)));
+    let codes = taxonomy::lineage(taxonomy::CONTENT_1, id);
+    out.extend(codes.map(|code| dimension.text(code)));
 }
 
 /// The code without its spaces, and with `*` each of its beginnings.

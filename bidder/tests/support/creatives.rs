@@ -27,6 +27,10 @@ pub fn change(name: &str, it: &mut Creative) -> bool {
             it.format = CreativeFormat::Video(Media::of_file(15, file));
             it.apis = vec![2, 7];
         }
+        "van" => categorize(it, 6, "7"),
+        "van-newer" => categorize(it, 7, "7"),
+        "wine" => categorize(it, 8, "1007"),
+        "undeclared" => it.categories.clear(),
         "approved" => say(it, ApprovalState::Approved),
         "rejected" => say(it, ApprovalState::Rejected),
         "skippable" => it.format = skippable(),
@@ -35,6 +39,12 @@ pub fn change(name: &str, it: &mut Creative) -> bool {
         _ => return false,
     }
     true
+}
+
+/// Of another taxonomy than the first.
+fn categorize(it: &mut Creative, taxonomy: u32, code: &str) {
+    it.taxonomy = taxonomy;
+    it.categories = vec![code.into()];
 }
 
 fn tag(it: &mut Creative) {

@@ -14,6 +14,7 @@ pub mod outcome;
 pub mod random;
 pub mod report;
 pub mod targeting;
+pub mod taxonomy;
 pub mod time;
 
 pub use campaign::{Advertiser, BidModel, Campaign, Goal, LineItem, Plan, Rotation, Status};
