@@ -1,7 +1,7 @@
 //! The load: a process of its own that sends rounds of requests over kept connections, as told line by line.
 
 use std::cell::{Cell, RefCell};
-use std::io::{BufRead, Write};
+use std::io::Write;
 use std::rc::Rc;
 
 use anyhow::Context;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::requests::requests;
+use crate::orders::{self, Workload};
 
 /// The header that tells the bare server how much to answer; both servers get it.
 pub const ANSWER_BYTES: &str = "x-answer-bytes";
@@ -79,42 +79,26 @@ pub struct Head {
 /// # Errors
 /// When an order cannot be read or a server goes away.
 pub fn run() -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let mut load: Option<Rc<Load>> = None;
-    for line in std::io::stdin().lock().lines() {
-        let order: Order = serde_json::from_str(&line?)?;
-        let same = load
-            .take()
-            .filter(|load| load.line_items == order.line_items);
-        let current = same.unwrap_or_else(|| Rc::new(Load::new(order.line_items)));
-        let local = tokio::task::LocalSet::new();
-        let outcome = local.block_on(&runtime, round(Rc::clone(&current), order))?;
-        load = Some(current);
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{}", serde_json::to_string(&outcome)?)?;
-        out.flush()?;
+    orders::play(round)
+}
+
+impl orders::Order for Order {
+    fn line_items(&self) -> usize {
+        self.line_items
     }
-    Ok(())
 }
 
 struct Load {
-    line_items: usize,
-    bodies: Vec<Vec<u8>>,
-    sizes: RefCell<Vec<usize>>,
+    workload: Rc<Workload>,
     next: Cell<usize>,
     outcome: RefCell<Outcome>,
     expectations: Expectations,
 }
 
 impl Load {
-    fn new(line_items: usize) -> Self {
-        let bodies = requests(line_items);
+    fn new(workload: Rc<Workload>) -> Self {
         Self {
-            line_items,
-            sizes: RefCell::new(vec![0; bodies.len()]),
-            bodies,
+            workload,
             next: Cell::new(0),
             outcome: RefCell::default(),
             expectations: Expectations::new("https://pixel.localhost", Vec::new()),
@@ -125,7 +109,7 @@ impl Load {
     fn draw(&self, requests: usize) -> Option<usize> {
         let next = self.next.get();
         self.next.set(next + 1);
-        (next < requests).then(|| next % self.bodies.len())
+        (next < requests).then(|| next % self.workload.bodies.len())
     }
 
     fn note(&self, index: usize, (status, body): (u16, &[u8]), order: &Order) {
@@ -137,11 +121,11 @@ impl Load {
         }
         outcome.answered += u64::from(matches!(status, 200 | 204));
         outcome.bytes += body.len() as u64;
-        if let (true, Some(size)) = (order.learn_sizes, self.sizes.borrow_mut().get_mut(index)) {
-            *size = body.len();
+        if order.learn_sizes {
+            self.workload.learn(index, body.len());
         }
         if order.judge && status == 200 && outcome.judged < JUDGED_MAX as u64 {
-            let request = self.bodies.get(index).map_or(&[][..], Vec::as_slice);
+            let (request, _) = self.workload.request(index);
             let violations = loadtest::judge(request, body, &self.expectations);
             outcome.judged += 1;
             outcome.invalid += u64::from(!violations.is_empty());
@@ -152,9 +136,8 @@ impl Load {
     }
 }
 
-async fn round(load: Rc<Load>, order: Order) -> anyhow::Result<Outcome> {
-    load.next.set(0);
-    load.outcome.take();
+async fn round(workload: Rc<Workload>, order: Order) -> anyhow::Result<Outcome> {
+    let load = Rc::new(Load::new(workload));
     let clock = SystemClock::new();
     let start_us = clock.monotonic_us();
     let order = Rc::new(order);
@@ -188,8 +171,7 @@ async fn connection(load: Rc<Load>, order: Rc<Order>) -> anyhow::Result<()> {
     stream.set_nodelay(true)?;
     let (mut sent, mut received) = (Vec::with_capacity(4 << 10), Vec::with_capacity(32 << 10));
     while let Some(index) = load.draw(order.requests) {
-        let body = load.bodies.get(index).map_or(&[][..], Vec::as_slice);
-        let wanted = load.sizes.borrow().get(index).copied().unwrap_or(0);
+        let (body, wanted) = load.workload.request(index);
         write_request(&mut sent, body, wanted)?;
         stream.write_all(&sent).await?;
         let head = read_answer(&mut stream, &mut received).await?;

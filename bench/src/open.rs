@@ -3,10 +3,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::io::{BufRead, Write};
 use std::rc::Rc;
 
-use anyhow::Context;
 use domain::Clock;
 use domain::random::{SplitMix64, mix};
 use domain::time::SystemClock;
@@ -18,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::catalogue::SEED;
 use crate::client::{Head, read_answer, write_request};
-use crate::requests::requests;
+use crate::orders::{self, Workload};
 
 /// Connections that are kept, each with at most one request under way, used in turn.
 pub const CONNECTIONS: usize = 256;
@@ -87,40 +85,12 @@ struct Job {
 /// # Errors
 /// When an order cannot be read or a server goes away.
 pub fn run() -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let mut workload: Option<Rc<Workload>> = None;
-    for line in std::io::stdin().lock().lines() {
-        let order: Order = serde_json::from_str(&line?)?;
-        let same = workload
-            .take()
-            .filter(|workload| workload.line_items == order.line_items);
-        let current = same.unwrap_or_else(|| Rc::new(Workload::new(order.line_items)));
-        let local = tokio::task::LocalSet::new();
-        let outcome = local.block_on(&runtime, round(Rc::clone(&current), order))?;
-        workload = Some(current);
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{}", serde_json::to_string(&outcome)?)?;
-        out.flush()?;
-    }
-    Ok(())
+    orders::play(round)
 }
 
-struct Workload {
-    line_items: usize,
-    bodies: Vec<Vec<u8>>,
-    sizes: RefCell<Vec<usize>>,
-}
-
-impl Workload {
-    fn new(line_items: usize) -> Self {
-        let bodies = requests(line_items);
-        Self {
-            line_items,
-            sizes: RefCell::new(vec![0; bodies.len()]),
-            bodies,
-        }
+impl orders::Order for Order {
+    fn line_items(&self) -> usize {
+        self.line_items
     }
 }
 
@@ -227,10 +197,8 @@ impl Round {
                 }
                 continue;
             };
-            let workload = &self.workload;
-            let body = workload.bodies.get(job.index).context("no such request")?;
-            let wanted = workload.sizes.borrow().get(job.index).copied();
-            write_request(&mut sent, body, wanted.unwrap_or(0))?;
+            let (body, wanted) = self.workload.request(job.index);
+            write_request(&mut sent, body, wanted)?;
             stream.write_all(&sent).await?;
             let head = read_answer(&mut stream, &mut received).await?;
             self.note(job, head);
@@ -252,12 +220,8 @@ impl Round {
     }
 
     fn note(&self, job: Job, head: Head) {
-        if let (true, false, Some(size)) = (
-            self.learn_sizes,
-            head.undecided,
-            self.workload.sizes.borrow_mut().get_mut(job.index),
-        ) {
-            *size = head.length;
+        if self.learn_sizes && !head.undecided {
+            self.workload.learn(job.index, head.length);
         }
         if !job.counts {
             return;

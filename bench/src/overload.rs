@@ -2,7 +2,7 @@
 
 use crate::catalogue::LINE_ITEMS;
 use crate::open::{Order, Outcome};
-use crate::process::Process;
+use crate::process::{Core, Process, Server};
 use crate::run::Effort;
 use crate::servers::{SWAPS_OFF, SWAPS_ON};
 
@@ -38,46 +38,25 @@ pub struct Figures {
     pub swap_p99_us: f64,
 }
 
-/// A server that rounds are played against.
-struct Server {
-    process: Process,
-    address: String,
-    line_items: usize,
-    is_bidder: bool,
+fn play(
+    server: &Server,
+    client: &mut Process,
+    (rate, seconds): (f64, f64),
+) -> anyhow::Result<Outcome> {
+    let outcome: Outcome = client.ask(&Order {
+        address: server.address.clone(),
+        line_items: server.line_items,
+        rate,
+        seconds,
+        learn_sizes: server.is_bidder,
+    })?;
+    let errors = outcome.errors;
+    anyhow::ensure!(errors == 0, "{errors} answers were errors");
+    Ok(outcome)
 }
 
-impl Server {
-    fn start(arguments: &[&str], line_items: usize) -> anyhow::Result<Self> {
-        let mut process = Process::start(arguments)?;
-        let address = process.line()?;
-        Ok(Self {
-            process,
-            address,
-            line_items,
-            is_bidder: arguments.len() > 1,
-        })
-    }
-
-    fn bidder(line_items: usize) -> anyhow::Result<Self> {
-        let items = line_items.to_string();
-        Self::start(&["serve-bidder", &items, "--strict"], line_items)
-    }
-
-    fn play(&self, client: &mut Process, (rate, seconds): (f64, f64)) -> anyhow::Result<Outcome> {
-        let outcome: Outcome = client.ask(&Order {
-            address: self.address.clone(),
-            line_items: self.line_items,
-            rate,
-            seconds,
-            learn_sizes: self.is_bidder,
-        })?;
-        anyhow::ensure!(
-            outcome.errors == 0,
-            "{} answers were errors",
-            outcome.errors
-        );
-        Ok(outcome)
-    }
+fn open_client() -> anyhow::Result<Process> {
+    Process::start(Core::Client, &["open-client"])
 }
 
 /// Measures at multiples of `maximum`, in decisions a second of wall time, and swaps under a load that follows from
@@ -86,8 +65,8 @@ impl Server {
 /// # Errors
 /// When a process fails.
 pub fn measure(effort: Effort, maximum: f64, swapped_us: f64) -> anyhow::Result<Figures> {
-    let mut client = Process::start(&["open-client"])?;
-    let bidder = Server::bidder(LINE_ITEMS)?;
+    let mut client = open_client()?;
+    let bidder = Server::bidder(LINE_ITEMS, true)?;
     let (p999_us, p999_ratio) = tails(effort, maximum / 2.0, (&bidder, &mut client))?;
     let at = multiples(effort, maximum, (&bidder, &mut client))?;
     drop(bidder);
@@ -114,7 +93,11 @@ pub fn measure(effort: Effort, maximum: f64, swapped_us: f64) -> anyhow::Result<
 /// # Errors
 /// When a process fails.
 pub fn try_out(line_items: usize, load: (f64, f64)) -> anyhow::Result<Outcome> {
-    Server::bidder(line_items)?.play(&mut Process::start(&["open-client"])?, load)
+    play(
+        &Server::bidder(line_items, true)?,
+        &mut open_client()?,
+        load,
+    )
 }
 
 /// The bidder's 99.9th percentile, and what it is of the bare server's at the same rate.
@@ -123,11 +106,11 @@ fn tails(
     rate: f64,
     (bidder, client): (&Server, &mut Process),
 ) -> anyhow::Result<(f64, f64)> {
-    let bare = Server::start(&["serve-bare"], LINE_ITEMS)?;
+    let bare = Server::bare(LINE_ITEMS)?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..effort.open_rounds {
-        ours.push(bidder.play(client, (rate, effort.seconds))?);
-        theirs.push(bare.play(client, (rate, effort.seconds))?);
+        ours.push(play(bidder, client, (rate, effort.seconds))?);
+        theirs.push(play(&bare, client, (rate, effort.seconds))?);
     }
     let p999 = |rounds: &[Outcome]| median(rounds, |round| round.p999_us as f64);
     Ok((p999(&ours), p999(&ours) / p999(&theirs)))
@@ -142,7 +125,7 @@ fn multiples(
     let mut played = [const { Vec::new() }; MULTIPLES.len()];
     for _ in 0..effort.open_rounds {
         for (rounds, multiple) in played.iter_mut().zip(MULTIPLES) {
-            rounds.push(bidder.play(client, (multiple * maximum, effort.seconds))?);
+            rounds.push(play(bidder, client, (multiple * maximum, effort.seconds))?);
         }
     }
     Ok(played)
@@ -150,17 +133,17 @@ fn multiples(
 
 /// The 99th percentile among many line items, and how it changes when their snapshot is swapped each second.
 fn swaps(effort: Effort, rate: f64) -> anyhow::Result<(f64, f64)> {
-    let mut client = Process::start(&["open-client"])?;
-    let mut bidder = Server::bidder(SWAPPED)?;
+    let mut client = open_client()?;
+    let mut bidder = Server::bidder(SWAPPED, true)?;
     let (mut still, mut swapped) = (Vec::new(), Vec::new());
-    bidder.play(&mut client, (rate, effort.seconds))?;
+    play(&bidder, &mut client, (rate, effort.seconds))?;
     for _ in 0..effort.open_rounds {
-        still.push(bidder.play(&mut client, (rate, effort.swap_seconds))?);
+        still.push(play(&bidder, &mut client, (rate, effort.swap_seconds))?);
         bidder.process.tell(SWAPS_ON)?;
-        swapped.push(bidder.play(&mut client, (rate, effort.swap_seconds))?);
+        swapped.push(play(&bidder, &mut client, (rate, effort.swap_seconds))?);
         bidder.process.tell(SWAPS_OFF)?;
         // What was begun is finished before the next round counts.
-        bidder.play(&mut client, (rate, effort.seconds))?;
+        play(&bidder, &mut client, (rate, effort.seconds))?;
     }
     let p99 = |rounds: &[Outcome]| median(rounds, |round| round.p99_us as f64);
     Ok((p99(&still), p99(&swapped) / p99(&still)))

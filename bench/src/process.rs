@@ -4,11 +4,23 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::Context;
+use rustix::process::Pid;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// Linux counts processor time in ticks of a hundredth of a second.
 const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Where a child runs. A client that polls takes all of a core, and whatever else is there waits for it for
+/// milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Core {
+    /// With all its threads on the first of our cores.
+    Server,
+    /// On the last.
+    Client,
+}
 
 /// A child that ends when its input is closed, which dropping does.
 #[derive(Debug)]
@@ -23,7 +35,7 @@ impl Process {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(arguments: &[&str]) -> anyhow::Result<Self> {
+    pub fn start(core: Core, arguments: &[&str]) -> anyhow::Result<Self> {
         let program = std::env::current_exe()?;
         let mut child = Command::new(program)
             .args(arguments)
@@ -31,6 +43,7 @@ impl Process {
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {arguments:?}"))?;
+        pin(&child, core)?;
         let input = child.stdin.take();
         let output = child.stdout.take().context("the child has no output")?;
         Ok(Self {
@@ -83,6 +96,63 @@ impl Process {
         let ticks = times.map(str::parse::<f64>).sum::<Result<f64, _>>()?;
         Ok(ticks / TICKS_PER_SECOND)
     }
+}
+
+/// A server that rounds are played against, and where it listens.
+#[derive(Debug)]
+pub struct Server {
+    /// Its process.
+    pub process: Process,
+    /// What it listens on.
+    pub address: String,
+    /// The workload: so many line items.
+    pub line_items: usize,
+    /// Whether it is the one that decides.
+    pub is_bidder: bool,
+}
+
+impl Server {
+    /// Starts the bidder; `strict` with the deadline that is usual.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn bidder(line_items: usize, strict: bool) -> anyhow::Result<Self> {
+        let items = line_items.to_string();
+        let strict = strict.then_some("--strict");
+        let arguments = ["serve-bidder", &items].into_iter().chain(strict);
+        Self::start(&arguments.collect::<Vec<_>>(), (line_items, true))
+    }
+
+    /// Starts the bare server.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn bare(line_items: usize) -> anyhow::Result<Self> {
+        Self::start(&["serve-bare"], (line_items, false))
+    }
+
+    fn start(arguments: &[&str], (line_items, is_bidder): (usize, bool)) -> anyhow::Result<Self> {
+        let mut process = Process::start(Core::Server, arguments)?;
+        Ok(Self {
+            address: process.line()?,
+            process,
+            line_items,
+            is_bidder,
+        })
+    }
+}
+
+/// Keeps a child that has no threads yet on one core.
+fn pin(child: &Child, core: Core) -> anyhow::Result<()> {
+    let ours = sched_getaffinity(None)?;
+    let mut cores = (0..CpuSet::MAX_CPU).filter(|at| ours.is_set(*at));
+    let chosen = match core {
+        Core::Server => cores.next(),
+        Core::Client => cores.next_back(),
+    };
+    let mut one = CpuSet::new();
+    one.set(chosen.context("there is no core")?);
+    Ok(sched_setaffinity(Some(Pid::from_child(child)), &one)?)
 }
 
 impl Drop for Process {

@@ -12,7 +12,7 @@ use crate::client::{Order, Outcome};
 use crate::direct;
 use crate::open::CONNECTIONS;
 use crate::overload;
-use crate::process::Process;
+use crate::process::{Core, Process, Server};
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -63,26 +63,24 @@ pub struct Allocations {
 
 /// A server with the rounds that it has played.
 struct Side {
-    process: Process,
-    address: String,
-    line_items: usize,
+    server: Server,
     cpu_us: Vec<f64>,
     per_second: Vec<f64>,
     last: Outcome,
 }
 
 impl Side {
-    fn start(arguments: &[&str], line_items: usize) -> anyhow::Result<Self> {
-        let mut process = Process::start(arguments)?;
-        let address = process.line()?;
-        Ok(Self {
-            process,
-            address,
-            line_items,
+    fn new(server: Server) -> Self {
+        Self {
+            server,
             cpu_us: Vec::new(),
             per_second: Vec::new(),
             last: Outcome::default(),
-        })
+        }
+    }
+
+    fn client() -> anyhow::Result<Process> {
+        Process::start(Core::Client, &["client"])
     }
 
     fn round(
@@ -90,11 +88,11 @@ impl Side {
         client: &mut Process,
         (requests, learn, judge): (usize, bool, bool),
     ) -> anyhow::Result<()> {
-        let before = self.process.cpu_seconds()?;
+        let before = self.server.process.cpu_seconds()?;
         let outcome: Outcome = client.ask(&Order {
-            address: self.address.clone(),
+            address: self.server.address.clone(),
             requests,
-            line_items: self.line_items,
+            line_items: self.server.line_items,
             learn_sizes: learn,
             judge,
         })?;
@@ -103,7 +101,7 @@ impl Side {
             "{} answers were errors",
             outcome.errors
         );
-        let used = self.process.cpu_seconds()? - before;
+        let used = self.server.process.cpu_seconds()? - before;
         self.cpu_us.push(used * 1e6 / requests as f64);
         self.per_second.push(requests as f64 / outcome.seconds);
         self.last = outcome;
@@ -216,10 +214,9 @@ fn rounded(value: f64, digits: i32) -> Value {
 }
 
 fn compare(effort: Effort) -> anyhow::Result<(Side, Side, Outcome)> {
-    let items = LINE_ITEMS.to_string();
-    let mut bidder = Side::start(&["serve-bidder", &items], LINE_ITEMS)?;
-    let mut bare = Side::start(&["serve-bare"], LINE_ITEMS)?;
-    let mut client = Process::start(&["client"])?;
+    let mut bidder = Side::new(Server::bidder(LINE_ITEMS, false)?);
+    let mut bare = Side::new(Server::bare(LINE_ITEMS)?);
+    let mut client = Side::client()?;
     // A first round warms both up; in it bids are judged and sizes learned.
     bidder.round(&mut client, (effort.requests / 4, true, true))?;
     let judged = bidder.last.clone();
@@ -239,9 +236,8 @@ fn compare(effort: Effort) -> anyhow::Result<(Side, Side, Outcome)> {
 fn growth(effort: Effort) -> anyhow::Result<(f64, f64)> {
     let mut sides = Vec::new();
     for line_items in [1_000, 100_000_usize] {
-        let arguments = ["serve-bidder", &line_items.to_string()];
-        let client = Process::start(&["client"])?;
-        sides.push((Side::start(&arguments, line_items)?, client));
+        let side = Side::new(Server::bidder(line_items, false)?);
+        sides.push((side, Side::client()?));
     }
     for round in 0..=effort.rounds {
         for (side, client) in &mut sides {

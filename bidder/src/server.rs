@@ -28,6 +28,10 @@ const DELIVERY_BEAT: Duration = Duration::from_secs(2);
 /// How often cores hand the records of bids to the log: seldom enough that a sync of the disk serves hundreds of
 /// bids, and often enough that a process that dies takes few along.
 const LOG_BEAT: Duration = Duration::from_millis(20);
+/// How much the background gives way to the cores, in steps of niceness. One step is enough for a core that wakes up to
+/// go first; with ten the background has a tenth of what a core has while both are busy, enough for leases.
+#[cfg(target_os = "linux")]
+const BACKGROUND_NICE: i32 = 10;
 /// A repeated failure of the background is told at most once in this time, in milliseconds.
 const WARN_EVERY_MS: i64 = 10_000;
 
@@ -57,7 +61,10 @@ impl Server {
             let every = Duration::from_millis(config.refresh_ms);
             std::thread::Builder::new()
                 .name(format!("{NAME}-background"))
-                .spawn(move || drive(background, &bidder, every, &stop))
+                .spawn(move || {
+                    give_way();
+                    drive(background, &bidder, every, &stop);
+                })
                 .map_err(|source| ServeError::Start { name: NAME, source })?
         };
         let options = ServerOptions {
@@ -129,6 +136,15 @@ async fn beat(core: Weak<CoreService>) {
         } else {
             core.hand_over();
         }
+    }
+}
+
+/// Lets the cores go first, where niceness is a thread's own: to build a snapshot of many line items takes seconds, and
+/// between equals a core that wakes up would wait milliseconds for its turn.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(BACKGROUND_NICE) {
+        tracing::debug!(%error, "the background is as urgent as bidding");
     }
 }
 
