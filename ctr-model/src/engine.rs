@@ -10,6 +10,7 @@ mod factors;
 pub mod halves;
 mod index;
 pub mod learner;
+mod pace;
 pub mod scorer;
 mod simd;
 mod snapshot;

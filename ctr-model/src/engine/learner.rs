@@ -4,23 +4,24 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::example::{FactorRate, Interactions, LinearStep, PresentRows, Scratch, Step};
 use super::factors::Factors;
+use super::pace::{Pace, packed, unpacked};
 use super::simd::Level;
 use super::table::{Entry, Slot, Standing, Table};
 use super::{Kind, Rows, Spec, SpecError};
 use crate::weights::probability;
 
-/// Steps of linear weights that stand alone.
+/// First rate of linear weights that stand alone.
 const LINEAR_RATE: f32 = 0.05;
-/// Steps of linear weights beside factors, which learn most of the same.
+/// First rate of linear weights beside factors, which learn most of the same.
 const LINEAR_RATE_BESIDE: f32 = 0.02;
+/// First rate of factors.
+const FACTOR_RATE: f32 = 0.02;
 /// Squared gradients assumed before the first, for linear weights.
 const LINEAR_START: f32 = 1.0;
-/// Steps of the factors.
-const FACTOR_RATE: FactorRate = FactorRate {
-    rate: 0.02,
-    start: 0.01,
-    decay: 1e-4,
-};
+/// Squared gradients assumed before the first, for factors.
+const FACTOR_START: f32 = 0.01;
+/// Pull of factors towards zero.
+const FACTOR_DECAY: f32 = 1e-4;
 /// Prior precision of the intercept: a standard deviation of 2 reaches any usual rate within some dozen clicks.
 const BIAS_PRECISION: f32 = 0.25;
 /// A token gets factors at its third sighting: half of all tokens are seen once or twice, and say nothing yet.
@@ -55,6 +56,9 @@ pub struct Learner {
     pub(super) seed: u64,
     /// The intercept and its information.
     pub(super) bias: AtomicU64,
+    /// How fast linear weights and factors learn.
+    pub(super) paces: [Pace; 2],
+    paces_held: bool,
     pub(super) table: Table,
     pub(super) factors: Factors,
     pub(super) counts: Counts,
@@ -76,6 +80,8 @@ struct Worker {
     scratch: Scratch,
     weights: Vec<f32>,
     states: Vec<f32>,
+    /// The parts of the last score: linear weights, interactions.
+    parts: [f32; 2],
     counts: Counts,
 }
 
@@ -104,6 +110,7 @@ impl Worker {
             next: Sighted::new(spec),
             weights: vec![0.0; spec.fields],
             states: vec![0.0; spec.fields],
+            parts: [0.0; 2],
             counts: Counts::default(),
         }
     }
@@ -122,6 +129,13 @@ impl Learner {
             level: Level::detect(),
             seed,
             bias: AtomicU64::new(0),
+            paces: match spec.kind {
+                Kind::Linear => [Pace::new(LINEAR_RATE), Pace::new(FACTOR_RATE)],
+                Kind::Ffm | Kind::DeepFfm => {
+                    [Pace::new(LINEAR_RATE_BESIDE), Pace::new(FACTOR_RATE)]
+                }
+            },
+            paces_held: false,
             table: Table::new(spec.bits),
             workers: vec![Worker::new(&spec, &factors)],
             factors,
@@ -209,6 +223,12 @@ impl Learner {
             self.counts.examples += counts.examples;
             self.counts.refused += counts.refused;
         }
+    }
+
+    /// Holds the rates where they are, or lets them find themselves again. Hold them before rows are learned
+    /// that were learned already: what was seen before would make every rate look too low.
+    pub fn hold_paces(&mut self, held: bool) {
+        self.paces_held = held;
     }
 
     /// Time goes on by one: tokens that were not admitted may be replaced when they are not seen again.
@@ -331,18 +351,20 @@ impl Learner {
 
     /// The log-odds of the example whose entries were found.
     fn score(&self, worker: &mut Worker) -> f32 {
-        let mut sum = unpacked(self.bias.load(Relaxed))[0];
+        let mut linear = 0.0;
         let numbers = worker.weights.iter_mut().zip(&mut worker.states);
         for (&slot, (weight, state)) in worker.now.slots.iter().zip(numbers) {
             [*weight, *state] = self.table.entry(slot).map_or([0.0; 2], Entry::pair);
-            sum += *weight;
+            linear += *weight;
         }
-        sum += match self.spec.kind {
+        let interactions = match self.spec.kind {
             Kind::Linear => 0.0,
             _ if self.spec.k == 8 => self.interactions::<8>(worker),
             _ => self.interactions::<4>(worker),
         };
-        sum.clamp(-SCORE_MAX, SCORE_MAX)
+        worker.parts = [linear, interactions];
+        let [bias, _] = unpacked(self.bias.load(Relaxed));
+        (bias + linear + interactions).clamp(-SCORE_MAX, SCORE_MAX)
     }
 
     fn interactions<const K: usize>(&self, worker: &mut Worker) -> f32 {
@@ -364,14 +386,15 @@ impl Learner {
             packed([bias.clamp(-SCORE_MAX, SCORE_MAX), information]),
             Relaxed,
         );
-        let rate = match self.spec.kind {
-            Kind::Linear => LINEAR_RATE,
-            Kind::Ffm | Kind::DeepFfm => LINEAR_RATE_BESIDE,
-        };
+        if !self.paces_held {
+            for (pace, part) in self.paces.iter().zip(worker.parts) {
+                pace.follow(gradient, part);
+            }
+        }
         self.level.run(LinearStep {
             weights: &mut worker.weights,
             states: &mut worker.states,
-            rate,
+            rate: self.paces[0].rate(),
             start: LINEAR_START,
             gradient,
         });
@@ -389,7 +412,12 @@ impl Learner {
     }
 
     fn step_factors<const K: usize>(&self, worker: &mut Worker, gradient: f32) {
-        let (factors, rows, rate) = (&self.factors, &worker.now.rows, FACTOR_RATE);
+        let (factors, rows) = (&self.factors, &worker.now.rows);
+        let rate = FactorRate {
+            rate: self.paces[1].rate(),
+            start: FACTOR_START,
+            decay: FACTOR_DECAY,
+        };
         let scratch = &mut worker.scratch;
         self.level.run(Step::<K> {
             factors,
@@ -399,12 +427,4 @@ impl Learner {
             gradient,
         });
     }
-}
-
-pub(super) fn packed([low, high]: [f32; 2]) -> u64 {
-    u64::from(low.to_bits()) | u64::from(high.to_bits()) << 32
-}
-
-pub(super) fn unpacked(bits: u64) -> [f32; 2] {
-    [bits as u32, (bits >> 32) as u32].map(f32::from_bits)
 }

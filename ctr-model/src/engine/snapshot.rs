@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Learner;
-use super::learner::{packed, unpacked};
+use super::pace::{Pace, packed, unpacked};
 use super::table::{Standing, note_of};
 use super::weights::{NO_ROW, Optimiser, Snapshot, Weights, WeightsError};
 
@@ -22,6 +22,10 @@ impl Learner {
             .store(packed([weights.bias, optimiser.bias]), Relaxed);
         learner.counts.examples = optimiser.examples;
         learner.table.epoch = optimiser.epoch;
+        let (paces, _) = optimiser.paces.as_chunks::<2>();
+        for (pace, state) in learner.paces.iter().zip(paces) {
+            pace.restore(*state);
+        }
         let states = weights
             .information
             .iter()
@@ -98,6 +102,7 @@ impl Learner {
             seed: self.seed,
             epoch: self.table.epoch,
             bias: information,
+            paces: self.paces.iter().flat_map(Pace::state).collect(),
             ..Optimiser::default()
         };
         let mut numbers = vec![0.0; self.factors.numbers()];

@@ -41,8 +41,8 @@ pub struct Optimiser {
     pub seen: Vec<u32>,
     /// State of the factors: for each row, [`Spec::fields`] numbers.
     pub factors: Vec<f32>,
-    /// State of `dense`.
-    pub dense: Vec<f32>,
+    /// How fast linear weights and factors learn: a rate and the mean square of what moves it, each.
+    pub paces: Vec<f32>,
 }
 
 /// A learner at rest: it goes on from here as if it had never stopped.
@@ -152,7 +152,7 @@ impl Optimiser {
                 length(what, found, expected)?;
             }
         }
-        let numbers = self.factors.iter().chain([&self.bias]);
+        let numbers = self.factors.iter().chain(&self.paces).chain([&self.bias]);
         if numbers
             .copied()
             .all(|number| number.is_finite() && number >= 0.0)
