@@ -1,14 +1,15 @@
 //! What is measured without sockets: candidates per request, and how long a large snapshot takes.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::Arc;
 
 use anyhow::Context;
 use bidder::Call;
 use bidder::snapshot::{Ingredients, Snapshot};
 use ctr_model::Model;
-use domain::time::SystemClock;
-use domain::{Clock, Reject};
+use domain::time::{ManualClock, SystemClock};
+use domain::{Clock, Reject, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::catalogue;
@@ -143,6 +144,37 @@ pub fn decide_us(line_items: usize) -> anyhow::Result<f64> {
         world.background.tick(now)?;
     }
     Ok(best)
+}
+
+/// When the decisions of `decisions` are made: Monday 2026-11-23, 12:00 UTC.
+const NOON: Timestamp = Timestamp(1_795_392_000_000 + 12 * 3_600_000);
+
+/// What is bid on each request of the workload, one line each, on a clock that stands still: what two builds must agree
+/// on.
+///
+/// # Errors
+/// When the bidder cannot be set up or answers what is no JSON.
+pub fn decisions(line_items: usize) -> anyhow::Result<Vec<String>> {
+    let folder = tempfile::tempdir()?;
+    let clock = Arc::new(ManualClock::new(NOON));
+    let world = world::open_at(line_items, folder.path(), (world::DEADLINE_MS, clock))?;
+    let mut core = world.bidder.core(0);
+    let mut lines = Vec::new();
+    for (at, mut body) in requests(line_items).into_iter().enumerate() {
+        let answer = core.decide(&json_call(&world), &mut body);
+        let mut line = format!("{at} {:?}", answer.outcome);
+        if !answer.body.is_empty() {
+            let json: serde_json::Value = serde_json::from_slice(answer.body)?;
+            let seats = json["seatbid"].as_array().into_iter().flatten();
+            for bid in seats.flat_map(|seat| seat["bid"].as_array().into_iter().flatten()) {
+                for key in ["impid", "crid", "price", "dealid"] {
+                    write!(line, " {}", bid[key])?;
+                }
+            }
+        }
+        lines.push(line);
+    }
+    Ok(lines)
 }
 
 /// How long this thread has run so far, in nanoseconds.

@@ -8,6 +8,7 @@ use bench::{client, direct, open, overload, run, servers};
 const HELP: &str = "\
 bench bidder [--json] [--quick]   compare the bidder with a bare server
 bench decide N                    microseconds of a decision among N line items, without HTTP
+bench decisions N                 what is bid on each request, to compare two builds
 bench candidates N                how many of N line items a request matches
 bench load N RATE SECONDS         an open-loop round against a bidder of its own
 bench serve-bidder N | serve-bare | client | open-client   the processes that `bidder` starts
@@ -40,6 +41,9 @@ fn main() -> ExitCode {
     let done = match words.first().copied() {
         Some("bidder") => run::run(effort, has("--json")),
         Some("decide") => direct::decide_us(count()).map(|us| println!("{us:.2} us")),
+        Some("decisions") => {
+            direct::decisions(count()).map(|lines| println!("{}", lines.join("\n")))
+        }
         Some("candidates") => direct::candidates(count()).map(|found| println!("{found:#?}")),
         Some("load") => {
             overload::try_out(count(), (number(2), number(3))).map(|found| println!("{found:#?}"))

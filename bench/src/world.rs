@@ -74,7 +74,7 @@ pub struct World {
     /// Its background.
     pub background: Background,
     /// The clock that calls must be timed by.
-    pub clock: Arc<SystemClock>,
+    pub clock: Arc<dyn Clock>,
     /// Counted up, it makes the background build a new snapshot.
     pub changes: Arc<AtomicU64>,
 }
@@ -92,8 +92,20 @@ pub fn open(line_items: usize, folder: &Path) -> anyhow::Result<World> {
 /// # Errors
 /// When the log cannot be opened or the parts refuse each other.
 pub fn open_with(line_items: usize, folder: &Path, deadline_ms: i64) -> anyhow::Result<World> {
-    let changes = Arc::new(AtomicU64::new(0));
     let clock = Arc::new(SystemClock::new());
+    open_at(line_items, folder, (deadline_ms, clock))
+}
+
+/// As `open_with`, on a clock of the caller's.
+///
+/// # Errors
+/// When the log cannot be opened or the parts refuse each other.
+pub fn open_at(
+    line_items: usize,
+    folder: &Path,
+    (deadline_ms, clock): (i64, Arc<dyn Clock>),
+) -> anyhow::Result<World> {
+    let changes = Arc::new(AtomicU64::new(0));
     let now = clock.now();
     let catalogue = catalogue::catalogue(line_items, now);
     let snapshots = MemorySnapshots::new();
@@ -101,7 +113,7 @@ pub fn open_with(line_items: usize, folder: &Path, deadline_ms: i64) -> anyhow::
     let keyed = Arc::new(MemoryKeyed::new());
     let log = EmbeddedLog::open(folder, EmbeddedConfig::default(), "bench")?;
     let seams = Seams {
-        clock: Arc::<SystemClock>::clone(&clock),
+        clock: Arc::clone(&clock),
         log: Arc::new(log),
         campaigns: Arc::new(FixedCampaigns {
             catalogue,

@@ -198,7 +198,8 @@ pub fn run(
         if !matched {
             continue;
         }
-        let slot = Slot::read(auction, (position, imp), sizes, sight);
+        let chance = work.rng.next_u64();
+        let slot = Slot::read(auction, (position, imp), sizes, (sight, chance));
         collect(auction, &slot, work, (wins, explain.as_deref_mut()));
         choose(auction, &slot, work, (wins, explain.as_deref_mut()));
     }

@@ -4,6 +4,7 @@ use ctr_model::{Features, Prediction};
 use domain::campaign::Rotation;
 use domain::creative::CreativeFormat;
 use domain::money::{MICROS_PER_UNIT, Rounding};
+use domain::random::{SplitMix64, mix};
 use domain::targeting::Size;
 use domain::{BidModel, Capped, Cpm, IdScope, Micros, Reject};
 use proto::openrtb::{Imp, NativeRequest};
@@ -88,6 +89,8 @@ pub(crate) struct Slot<'a> {
     /// The terms of the open auction for a banner, where there are no others.
     open: Option<Terms>,
     pub(crate) separation: Separation,
+    /// What chance decides on this impression follows from this and the line item alone, whatever else is looked at.
+    chance: u64,
 }
 
 impl<'a> Slot<'a> {
@@ -95,7 +98,7 @@ impl<'a> Slot<'a> {
         auction: &Auction<'a>,
         (position, imp): (usize, &'a Imp<'a>),
         sizes: &[Size],
-        sight: Sight<'a>,
+        (sight, chance): (Sight<'a>, u64),
     ) -> Self {
         let media = imp.video.as_ref().and_then(|v| {
             Some(Size {
@@ -119,7 +122,13 @@ impl<'a> Slot<'a> {
             quantity,
             open: rules::open_terms(auction.market, imp),
             separation: Separation::of(auction.request, imp),
+            chance,
         }
+    }
+
+    /// Draws for a line item, by position.
+    fn chance_of(&self, position: usize) -> SplitMix64 {
+        SplitMix64::new(mix(self.chance ^ position as u64))
     }
 
     /// Whether the ad may not stand in one pod with what is bid already for this or another slot of it.
@@ -206,7 +215,8 @@ pub(crate) fn consider(
     auction.counting().check(&item.limits)?;
     let mut best: Option<Candidate> = None;
     let (mut refused, before) = (None, work.candidates.len());
-    let turn = whose_turn(auction, slot, (position, item, wins), work);
+    let mut chance = slot.chance_of(position);
+    let turn = whose_turn(auction, slot, (position, item, wins), &mut chance.fork());
     let ads = item.ads.iter().enumerate().take(CREATIVES_TRIED_MAX);
     for (at, ad) in ads.filter(|(at, _)| turn.is_none_or(|turn| turn == *at)) {
         let mut tried = Numbers {
@@ -230,7 +240,7 @@ pub(crate) fn consider(
                     guaranteed: offer.guaranteed,
                     seconds: pod::seconds_in(slot.imp, ad),
                     fate: Some(Reject::Outbid),
-                    tie: work.rng.next_u64(),
+                    tie: chance.next_u64(),
                 };
                 if candidate.seconds.is_some() {
                     *numbers = tried;
@@ -267,7 +277,7 @@ fn whose_turn(
     auction: &Auction<'_>,
     slot: &Slot<'_>,
     (position, item, wins): (usize, &Item, &[Win]),
-    work: &mut Work,
+    chance: &mut SplitMix64,
 ) -> Option<usize> {
     if item.line_item.rotation == Rotation::Value {
         return None;
@@ -289,7 +299,7 @@ fn whose_turn(
     let own = wins.iter().filter(|win| win.candidate.item == position);
     let seen = times_seen(auction, item, own.count());
     let weights = weights.get(..count)?;
-    let turn = rotation::choose(&item.line_item.rotation, weights, seen, &mut work.rng)?;
+    let turn = rotation::choose(&item.line_item.rotation, weights, seen, chance)?;
     positions.get(turn).copied()
 }
 
