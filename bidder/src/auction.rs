@@ -9,6 +9,7 @@ use store::profile::Profile;
 use crate::candidate::{Candidate, Slot, consider};
 use crate::choose::{choose, keep_best};
 use crate::config::Config;
+use crate::estimate::estimate;
 use crate::explain::{Numbers, Sink, Verdict};
 use crate::facts::{RequestFacts, keys};
 use crate::frequency::{Counting, Limit, People};
@@ -254,7 +255,7 @@ fn collect(
         .skip(skip)
         .chain(targeting::positions(&narrowed).take(skip));
     for position in around.take(CANDIDATES_MAX) {
-        let Some(front) = auction.snapshot.fronts.get(position) else {
+        let Some(front) = auction.snapshot.fronts.items.get(position) else {
             continue;
         };
         if !auction.request.test {
@@ -263,12 +264,15 @@ fn collect(
         }
         let mut numbers = Numbers::default();
         let first = slot.ask_first(auction, (position, *front), &mut numbers);
-        let considered = match (first, auction.snapshot.items.get(position)) {
-            (Ok(()), Some(item)) => {
-                consider(auction, slot, (position, item, wins), (work, &mut numbers))
+        let considered = first.and_then(|()| {
+            let estimated = estimate(auction, slot, (position, *front), numbers);
+            if let Some(made) = estimated {
+                return made.map(|candidate| work.candidates.push(candidate));
             }
-            (first, _) => first,
-        };
+            let item = auction.snapshot.items.get(position);
+            let item = item.ok_or(Reject::NotLive)?;
+            consider(auction, slot, (position, item, wins), (work, &mut numbers))
+        });
         if let Some(sink) = explain.as_deref_mut() {
             let refused = considered.as_ref().err().copied();
             if let Some(item) = auction.snapshot.items.get(position) {

@@ -3,14 +3,14 @@
 use ctr_model::{Features, Prediction};
 use domain::campaign::Rotation;
 use domain::creative::CreativeFormat;
-use domain::money::{MICROS_PER_UNIT, Rounding};
 use domain::random::{SplitMix64, mix};
 use domain::targeting::Size;
-use domain::{BidModel, Capped, Cpm, IdScope, Micros, Reject};
+use domain::{Capped, Cpm, IdScope, Micros, Reject};
 use proto::openrtb::{Imp, NativeRequest};
 
 use crate::auction::{Auction, Win, Work};
 use crate::config::CREATIVES_TRIED_MAX;
+use crate::estimate::{Means, Priced, appraise, check_bound};
 use crate::explain::Numbers;
 use crate::fit;
 use crate::pod::{self, Separation};
@@ -19,7 +19,7 @@ use crate::roadblock;
 use crate::rotation;
 use crate::rules::{self, Offer};
 use crate::score::Scorer;
-use crate::snapshot::{Ad, Front, Item, LiveCampaign, Shape};
+use crate::snapshot::{Ad, AdFront, Front, Item, LiveCampaign, Shape};
 use crate::targeting::Sight;
 
 /// No bid modifier applies, in millionths.
@@ -51,6 +51,8 @@ pub struct Candidate {
     /// Why it does not bid; none once it does.
     pub(crate) fate: Option<Reject>,
     tie: u64,
+    /// Every rule has been asked; of an estimate only when its turn comes.
+    checked: bool,
 }
 
 impl Candidate {
@@ -86,8 +88,10 @@ pub(crate) struct Slot<'a> {
     native: Option<&'a NativeRequest<'a>>,
     scorer: Scorer,
     pub(crate) quantity: i64,
-    /// The terms of the open auction for a banner, where there are no others.
+    /// The terms of the open auction for banners; none where everything is sold on deals, or the floor cannot be read.
     open: Option<Terms>,
+    /// Whether the rules may be asked last: nothing goes into a dynamic pod and nobody wants an explanation.
+    pub(crate) estimates: bool,
     pub(crate) separation: Separation,
     /// What chance decides on this impression follows from this and the line item alone, whatever else is looked at.
     chance: u64,
@@ -120,7 +124,11 @@ impl<'a> Slot<'a> {
             native: imp.native.as_ref().and_then(|native| native.parsed().ok()),
             scorer: Scorer::new(size, at),
             quantity,
-            open: rules::open_terms(auction.market, imp),
+            open: rules::open_terms(auction.market, imp, imp.floor).ok(),
+            estimates: !auction.explains
+                && quantity > 0
+                && !imp.pmp.private_auction
+                && !pod::is_dynamic(imp),
             separation: Separation::of(auction.request, imp),
             chance,
         }
@@ -154,12 +162,13 @@ impl<'a> Slot<'a> {
         if !self.could_take(front.shape) {
             return Err(Reject::Format);
         }
-        let flight = auction.snapshot.flights.get(front.campaign as usize);
-        if !flight.is_some_and(|flight| flight.contains(&auction.now)) {
+        numbers.factor_ppm = auction.snapshot.index.factor_ppm(position, self.sight);
+        self.reaches_floor(auction, front, numbers)?;
+        let funds = auction.snapshot.fronts.funds.get(front.campaign as usize);
+        if !funds.is_some_and(|funds| funds.flight.contains(&auction.now)) {
             return Err(Reject::NotLive);
         }
-        numbers.factor_ppm = auction.snapshot.index.factor_ppm(position, self.sight);
-        self.reaches_floor(auction, front, numbers)
+        Ok(())
     }
 
     /// Refuses what could not reach the floor if it were worth all that the line item bids: nothing more has to be
@@ -170,7 +179,8 @@ impl<'a> Slot<'a> {
         front: Front,
         numbers: &mut Numbers,
     ) -> Result<(), Reject> {
-        let Some(terms) = self.open.filter(|_| front.buys_open) else {
+        let only_open = front.buys_open && self.imp.pmp.deals.is_empty();
+        let Some(terms) = self.open.filter(|_| only_open) else {
             return Ok(());
         };
         let is_plain = matches!(front.shape, Shape::Banner(_))
@@ -183,17 +193,61 @@ impl<'a> Slot<'a> {
         Ok(())
     }
 
+    /// The terms on which an ad is shown without a deal.
+    ///
+    /// # Errors
+    /// Why they cannot be read.
+    pub(crate) fn open_terms(&self, auction: &Auction<'_>, ad: &AdFront) -> Result<Terms, Reject> {
+        let media = match ad.shape {
+            Shape::Video => self.imp.video.as_ref(),
+            Shape::Audio => self.imp.audio.as_ref(),
+            Shape::Banner(_) | Shape::Native | Shape::Mixed => None,
+        };
+        let floor = media.map_or(self.imp.floor, |slot| {
+            self.imp.floor_of(slot, ad.duration_s)
+        });
+        rules::open_terms(auction.market, self.imp, floor)
+    }
+
+    /// A candidate that no rule has been asked about, as it is for the first of a line item's ads.
+    pub(crate) fn candidate(
+        &self,
+        (item, ad): (usize, usize),
+        numbers: Numbers,
+        (offer, rate, full_cost): Priced,
+    ) -> Candidate {
+        Candidate {
+            item,
+            ad,
+            deal: offer.deal,
+            rule: offer.terms.rule,
+            numbers,
+            rate,
+            full_cost,
+            guaranteed: offer.guaranteed,
+            seconds: None,
+            fate: Some(Reject::Outbid),
+            tie: self.chance_of(item).next_u64(),
+            checked: false,
+        }
+    }
+
     /// What the model expects of a winning ad, with the features it was told: they are logged with the bid.
-    pub(crate) fn score(&self, auction: &Auction<'_>, ad: &Ad) -> (Features, Prediction) {
+    pub(crate) fn score(&self, auction: &Auction<'_>, ad: &AdFront) -> (Features, Prediction) {
         self.scorer.score(auction, ad)
     }
 
     /// Whether ads of this shape may fit.
-    fn could_take(&self, shape: Shape) -> bool {
-        match (shape, &self.imp.banner) {
-            (Shape::Mixed, _) => true,
-            (Shape::Banner(size), Some(banner)) => banner.takes(size),
-            (Shape::Banner(_), None) => false,
+    pub(crate) fn could_take(&self, shape: Shape) -> bool {
+        match shape {
+            Shape::Banner(size) => {
+                let slot = self.imp.banner.as_ref();
+                slot.is_some_and(|slot| slot.takes(size))
+            }
+            Shape::Video => self.imp.video.is_some(),
+            Shape::Audio => self.imp.audio.is_some(),
+            Shape::Native => self.imp.native.is_some(),
+            Shape::Mixed => true,
         }
     }
 }
@@ -216,31 +270,29 @@ pub(crate) fn consider(
     let mut best: Option<Candidate> = None;
     let (mut refused, before) = (None, work.candidates.len());
     let mut chance = slot.chance_of(position);
-    let turn = whose_turn(auction, slot, (position, item, wins), &mut chance.fork());
-    let ads = item.ads.iter().enumerate().take(CREATIVES_TRIED_MAX);
-    for (at, ad) in ads.filter(|(at, _)| turn.is_none_or(|turn| turn == *at)) {
+    let turn = whose_turn(auction, slot, (position, item, wins));
+    let fronts = auction.snapshot.fronts.ads_of(position);
+    let ads = item.ads.iter().zip(fronts).enumerate();
+    let ads = ads.take(CREATIVES_TRIED_MAX);
+    for (at, (ad, front)) in ads.filter(|(at, _)| turn.is_none_or(|turn| turn == *at)) {
         let mut tried = Numbers {
             factor_ppm: numbers.factor_ppm,
             ..Numbers::default()
         };
         let made = match slot.is_barred(auction, wins, ad) {
             true => Err(Reject::Separation),
-            false => try_ad(auction, slot, (item, ad), (&mut work.offers, &mut tried)),
+            false => {
+                let read = (&mut work.offers, &mut tried);
+                try_ad(auction, slot, (item, ad, front), read)
+            }
         };
         match made {
-            Ok((offer, rate, full_cost)) => {
+            Ok(priced) => {
                 let candidate = Candidate {
-                    item: position,
-                    ad: at,
-                    deal: offer.deal,
-                    rule: offer.terms.rule,
-                    numbers: tried,
-                    rate,
-                    full_cost,
-                    guaranteed: offer.guaranteed,
                     seconds: pod::seconds_in(slot.imp, ad),
-                    fate: Some(Reject::Outbid),
                     tie: chance.next_u64(),
+                    checked: true,
+                    ..slot.candidate((position, at), tried, priced)
                 };
                 if candidate.seconds.is_some() {
                     *numbers = tried;
@@ -277,7 +329,6 @@ fn whose_turn(
     auction: &Auction<'_>,
     slot: &Slot<'_>,
     (position, item, wins): (usize, &Item, &[Win]),
-    chance: &mut SplitMix64,
 ) -> Option<usize> {
     if item.line_item.rotation == Rotation::Value {
         return None;
@@ -299,7 +350,9 @@ fn whose_turn(
     let own = wins.iter().filter(|win| win.candidate.item == position);
     let seen = times_seen(auction, item, own.count());
     let weights = weights.get(..count)?;
-    let turn = rotation::choose(&item.line_item.rotation, weights, seen, chance)?;
+    // Not the draws that decide ties.
+    let mut chance = slot.chance_of(!position);
+    let turn = rotation::choose(&item.line_item.rotation, weights, seen, &mut chance)?;
     positions.get(turn).copied()
 }
 
@@ -338,13 +391,11 @@ fn check_ad(
     Ok(())
 }
 
-type Priced = (Offer, i64, Micros);
-
 /// One ad on one impression: rules, value, price, cost.
 fn try_ad(
     auction: &Auction<'_>,
     slot: &Slot<'_>,
-    (item, ad): (&Item, &Ad),
+    (item, ad, front): (&Item, &Ad, &AdFront),
     (offers, numbers): (&mut Vec<Offer>, &mut Numbers),
 ) -> Result<Priced, Reject> {
     numbers.creative = Some(ad.creative.id);
@@ -352,102 +403,33 @@ fn try_ad(
     check_ad(auction, slot, (ad, live))?;
     rules::offers(auction.market, slot.imp, (item, ad), offers)?;
     auction.counting().check(&ad.limits)?;
-    check_bound(auction, item, offers, numbers)?;
-    // A price per mille is known without a prediction: the model is asked once it has won.
-    if auction.explains || !matches!(item.line_item.bid, BidModel::Cpm(_)) {
-        let (_, prediction) = slot.score(auction, ad);
-        (numbers.click, numbers.conversion) = (prediction.click, prediction.conversion);
-    }
-    numbers.value = price::value(item.line_item.bid, numbers.click, numbers.conversion);
-    numbers.multiplier = live.money.multiplier();
-    let (market, own) = (auction.market, live.campaign.currency);
-    let in_answer = |value: Cpm| price::value_in(market.fx, value, own, market.currency);
-    let max_bid = item.line_item.max_bid;
-    let value = price::modified(numbers.value, numbers.factor_ppm);
-    let worths = Worths {
-        paced: in_answer(price::paced(value, numbers.multiplier, max_bid))?,
-        full: in_answer(price::paced(value, 1.0, max_bid))?,
-        most: in_answer(max_bid)?,
+    let means = Means {
+        bid: item.line_item.bid,
+        max_bid: item.line_item.max_bid,
+        currency: live.campaign.currency,
+        money: &live.money,
     };
-    let offer = first_affordable(offers, numbers, worths, auction.shade)?;
-    let unit = Micros(MICROS_PER_UNIT);
-    let rate = market
-        .fx
-        .convert(unit, market.currency, own, Rounding::Nearest);
-    let rate = rate.ok_or(Reject::Currency)?.0;
-    let fee_ppm = auction.config.fee_ppm;
-    let full_cost = price::full_cost(numbers.price, slot.quantity, rate, fee_ppm);
-    numbers.hold = live.money.hold_amount(full_cost);
-    Ok((offer, rate, full_cost))
+    check_bound(auction, means, offers, numbers)?;
+    appraise(auction, slot, (means, front), (offers, numbers))
 }
 
-/// Refuses, before the model is asked, what no prediction could make affordable: no bid is worth more than its
-/// line item's most, and a price per mille is known without a prediction.
-fn check_bound(
+/// Asks the rules that an estimate left out.
+///
+/// # Errors
+/// The first rule that refuses.
+pub(crate) fn check(
     auction: &Auction<'_>,
-    item: &Item,
-    offers: &[Offer],
-    numbers: &mut Numbers,
+    slot: &Slot<'_>,
+    candidate: &mut Candidate,
 ) -> Result<(), Reject> {
-    let (market, max_bid) = (auction.market, item.line_item.max_bid);
-    let most = match item.line_item.bid {
-        BidModel::Cpm(value) => price::modified(value, numbers.factor_ppm).min(max_bid),
-        BidModel::Cpc(_) | BidModel::Cpa(_) => max_bid,
-    };
-    let own = auction.snapshot.campaign_of(item).campaign.currency;
-    let full = price::value_in(market.fx, most, own, market.currency)?;
-    let worths = Worths {
-        paced: full,
-        full,
-        most: price::value_in(market.fx, max_bid, own, market.currency)?,
-    };
-    let mut tried = *numbers;
-    let found = first_affordable(offers, &mut tried, worths, auction.shade);
-    numbers.floor = tried.floor;
-    found.map(|_| ())
-}
-
-/// What an impression is worth, in the answer's currency.
-#[derive(Debug, Clone, Copy)]
-struct Worths {
-    /// After pacing.
-    paced: Cpm,
-    /// Without it.
-    full: Cpm,
-    /// The most that the line item ever bids.
-    most: Cpm,
-}
-
-/// The first offer whose price the worth reaches. What only pacing keeps from the floor is pacing's refusal.
-fn first_affordable(
-    offers: &[Offer],
-    numbers: &mut Numbers,
-    worths: Worths,
-    shade: f64,
-) -> Result<Offer, Reject> {
-    let mut refused = Reject::Floor;
-    numbers.worth = worths.paced;
-    for offer in offers {
-        numbers.floor = offer.terms.floor;
-        let worth = match offer.guaranteed {
-            true => price::guaranteed(worths.full, offer.terms, worths.most),
-            false => worths.paced,
-        };
-        match price::price(worth, offer.terms, shade) {
-            Ok(price) => {
-                (numbers.price, numbers.worth) = (price, worth);
-                if offer.guaranteed {
-                    numbers.multiplier = 1.0;
-                }
-                numbers.shade = price.0.as_decimal() / numbers.worth.0.as_decimal();
-                numbers.on_deal = offer.deal.is_some();
-                return Ok(*offer);
-            }
-            Err(_) if price::price(worths.full, offer.terms, shade).is_ok() => {
-                refused = Reject::Pacing;
-            }
-            Err(_) => {}
-        }
+    if std::mem::replace(&mut candidate.checked, true) {
+        return Ok(());
     }
-    Err(refused)
+    let item = auction.snapshot.items.get(candidate.item);
+    let ad = item.and_then(|item| item.ads.get(candidate.ad));
+    let (item, ad) = item.zip(ad).ok_or(Reject::NotLive)?;
+    candidate.numbers.creative = Some(ad.creative.id);
+    auction.counting().check(&item.limits)?;
+    check_ad(auction, slot, (ad, auction.snapshot.campaign_of(item)))?;
+    auction.counting().check(&ad.limits)
 }

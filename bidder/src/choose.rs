@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use domain::Reject;
 
 use crate::auction::{Auction, Win, Work, refuse};
-use crate::candidate::{Candidate, Slot, Tier};
+use crate::candidate::{Candidate, Slot, Tier, check};
 use crate::config::PerImp;
 use crate::explain::Sink;
 use crate::pod::{self, PIECES_MAX, Piece, Room};
@@ -70,12 +70,19 @@ fn take_best(
         if left == 0 {
             break;
         }
+        if *own == 0 {
+            continue;
+        }
+        if let Err(why) = check(auction, slot, candidate) {
+            candidate.fate = Some(why);
+            continue;
+        }
         let ad = auction.snapshot.items.get(candidate.item);
         let ad = ad.and_then(|item| item.ads.get(candidate.ad));
         if ad.is_none_or(|ad| slot.is_barred(auction, wins, ad)) {
             continue;
         }
-        if *own > 0 && take(auction, slot, candidate, wins) {
+        if take(auction, slot, candidate, wins) {
             (left, *own) = (left - 1, *own - 1);
         }
     }
@@ -211,8 +218,8 @@ pub(crate) fn take(
 fn win(auction: &Auction<'_>, slot: &Slot<'_>, candidate: &mut Candidate) -> Result<Win, Reject> {
     let exchange = auction.config.exchanges.get(auction.exchange.0);
     let item = auction.snapshot.items.get(candidate.item);
-    let ad = item.and_then(|item| item.ads.get(candidate.ad));
-    let (Some(exchange), Some(item), Some(ad)) = (exchange, item, ad) else {
+    let ads = auction.snapshot.fronts.ads_of(candidate.item);
+    let (Some(exchange), Some(item), Some(ad)) = (exchange, item, ads.get(candidate.ad)) else {
         return Err(Reject::NotLive);
     };
     let money = &auction.snapshot.campaign_of(item).money;

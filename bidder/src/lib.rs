@@ -12,6 +12,7 @@ pub mod candidate;
 mod choose;
 pub mod config;
 pub mod core;
+mod estimate;
 pub mod explain;
 pub mod facts;
 pub mod fill;

@@ -184,6 +184,11 @@ pub fn seconds_in(imp: &Imp<'_>, ad: &Ad) -> Option<u32> {
     slot.poddur_s.map(|_| media.duration_s)
 }
 
+/// Whether the slot, or a part of it, is a pod that is filled with as many ads as go in.
+pub fn is_dynamic(imp: &Imp<'_>) -> bool {
+    media(imp).any(|slot| slot.poddur_s.is_some())
+}
+
 /// The video and audio parts of a slot.
 fn media<'a, 'b>(imp: &'a Imp<'b>) -> impl Iterator<Item = &'a MediaSlot<'b>> {
     imp.video.iter().chain(&imp.audio)

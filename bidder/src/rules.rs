@@ -189,11 +189,15 @@ pub fn offers(
     }
 }
 
-/// The terms of a banner for everyone: only where the request offers no deals, which ask more of a line item.
-pub fn open_terms(market: Market<'_>, imp: &Imp<'_>) -> Option<Terms> {
-    let open = imp.pmp.deals.is_empty() && !imp.pmp.private_auction;
-    let terms = open.then(|| terms(market, imp.floor, None));
-    terms.and_then(Result::ok)
+/// The terms of the open auction with this floor.
+///
+/// # Errors
+/// `Deal` where everything is sold on deals; else why the terms cannot be read.
+pub fn open_terms(market: Market<'_>, imp: &Imp<'_>, floor: Floor) -> Result<Terms, Reject> {
+    if imp.pmp.private_auction {
+        return Err(Reject::Deal);
+    }
+    terms(market, floor, None)
 }
 
 fn deal_allows(deal: &Deal<'_>, seat: &str, ad: &Ad) -> bool {

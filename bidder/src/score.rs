@@ -6,7 +6,7 @@ use ctr_model::{Features, Prediction, RequestFeatures, RequestHalf, RequestScore
 use domain::targeting::Size;
 
 use crate::auction::Auction;
-use crate::snapshot::Ad;
+use crate::snapshot::AdFront;
 
 /// One impression as the model sees it. What is the same for all ads is worked out when the first one is scored:
 /// most impressions have none.
@@ -28,7 +28,7 @@ impl Scorer {
     }
 
     /// What the model expects of an ad, with the features it was told: they are logged with the bid.
-    pub fn score(&self, auction: &Auction<'_>, ad: &Ad) -> (Features, Prediction) {
+    pub fn score(&self, auction: &Auction<'_>, ad: &AdFront) -> (Features, Prediction) {
         let model = &auction.snapshot.model;
         let (half, request) = self.request.get_or_init(|| {
             let half = self.half(auction);

@@ -1,16 +1,14 @@
 //! Everything the bid path reads, compiled once, immutable, swapped whole.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 
-use ctr_model::{CreativeFeatures, CreativeHalf, Model};
+use ctr_model::{CreativeFeatures, Model};
 use domain::campaign::{Deals, Rotation};
 use domain::creative::{ApprovalState, BannerMarkup, CreativeFormat, MediaSource};
-use domain::targeting::Size;
 use domain::{
-    AdvertiserId, BidModel, Campaign, CampaignId, Capped, Catalogue, Cpm, Creative, CreativeId,
-    Currency, LineItem, LineItemId, Status, Timestamp,
+    AdvertiserId, Campaign, CampaignId, Capped, Catalogue, Cpm, Creative, CreativeId, Currency,
+    LineItem, LineItemId, Status, Timestamp,
 };
 use proto::openrtb::markup::{Compiler, Markup};
 
@@ -18,6 +16,10 @@ use crate::frequency::{self, Limit};
 use crate::identity::Scopes;
 use crate::money::CampaignMoney;
 use crate::targeting::Index;
+
+mod fronts;
+
+pub use fronts::{AdFront, Buys, Front, Fronts, Funds, Quote, Shape};
 
 /// Longest landing page address: it travels in the click token, which must stay under `TOKEN_CHARS_MAX`.
 pub const CLICK_URL_BYTES_MAX: usize = 2048;
@@ -39,12 +41,10 @@ pub struct Snapshot {
     pub model: Arc<Model>,
     /// Campaigns that have a line item in `items`.
     pub campaigns: Vec<LiveCampaign>,
-    /// When each of `campaigns` delivers, apart from it: read for every line item that matches.
-    pub flights: Vec<Range<Timestamp>>,
     /// Line items that may deliver, some of them only once their flight begins.
     pub items: Vec<Item>,
-    /// What refuses most of `items` at once, by position.
-    pub fronts: Vec<Front>,
+    /// What is read of them first.
+    pub fronts: Fronts,
     /// Targeting of `items`, by position.
     pub index: Index,
     /// Our campaigns' currencies, the most used first.
@@ -68,48 +68,17 @@ pub struct LiveCampaign {
     pub behalf: String,
 }
 
-/// The first questions to a line item. Two of these share a cache line: a request asks them of many line items and
-/// reads few of those.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Front {
-    /// The position of its campaign.
-    pub campaign: u32,
-    /// What its ads need of a slot, if they need the same.
-    pub shape: Shape,
-    /// The most that it bids without modifiers, in its campaign's currency.
-    pub most: Cpm,
-    /// That currency.
-    pub currency: Currency,
-    /// Whether it buys the open auction.
-    pub buys_open: bool,
-}
-
-const _: () = assert!(size_of::<Front>() == 32, "two fronts share a cache line");
-
-/// A line item, compiled. What decides most refusals comes first and begins a cache line: a request looks at
-/// many line items and reads further in few of them.
+/// A line item, compiled.
 #[derive(Debug)]
-#[repr(C, align(64))]
 pub struct Item {
     /// The position of its campaign.
     pub campaign: usize,
-    /// What its ads need of a slot, if they need the same.
-    pub shape: Shape,
     /// Frequency caps of its campaign and its own.
     pub limits: Vec<Limit>,
     /// As set up.
     pub line_item: LineItem,
     /// What it shows.
     pub ads: Vec<Ad>,
-}
-
-/// What all ads of a line item need of a slot, so that most slots are refused without reading them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
-    /// Banners of one size.
-    Banner(Size),
-    /// Anything else: ask each ad.
-    Mixed,
 }
 
 /// One creative under one line item.
@@ -119,8 +88,6 @@ pub struct Ad {
     pub creative: Arc<Creative>,
     /// What the model is told of it.
     pub features: CreativeFeatures,
-    /// The same, hashed.
-    pub hashed: CreativeHalf,
     /// Its own frequency caps.
     pub limits: Vec<Limit>,
     /// The advertiser's domain, lower case.
@@ -210,7 +177,6 @@ impl Snapshot {
             }
             items.push(Item {
                 campaign: position,
-                shape: shape(&ads),
                 limits: limits_of(campaign, line_item),
                 line_item: line_item.clone(),
                 ads,
@@ -223,8 +189,7 @@ impl Snapshot {
             index: Index::build(&targeting),
             currencies: by_use(&items, &live),
             scopes: scopes_of(&items),
-            flights: live.iter().map(flight).collect(),
-            fronts: items.iter().map(|item| front(item, &live)).collect(),
+            fronts: Fronts::build(&items, &live),
             campaigns: live,
             items,
             idle,
@@ -307,27 +272,6 @@ fn scopes_of(items: &[Item]) -> Scopes {
     scopes
 }
 
-fn flight(live: &LiveCampaign) -> Range<Timestamp> {
-    live.campaign.flight_start..live.campaign.flight_end
-}
-
-fn front(item: &Item, campaigns: &[LiveCampaign]) -> Front {
-    let max_bid = item.line_item.max_bid;
-    let campaign = campaigns.get(item.campaign);
-    Front {
-        campaign: u32::try_from(item.campaign).unwrap_or(u32::MAX),
-        shape: item.shape,
-        most: match item.line_item.bid {
-            BidModel::Cpm(value) => value.min(max_bid),
-            BidModel::Cpc(_) | BidModel::Cpa(_) => max_bid,
-        },
-        currency: campaign
-            .map(|live| live.campaign.currency)
-            .unwrap_or_default(),
-        buys_open: item.buys_open(),
-    }
-}
-
 fn idle_because(
     line_item: &LineItem,
     campaign: Option<&Campaign>,
@@ -376,7 +320,6 @@ fn ads_of(
         .filter_map(|(at, id)| Some((at, creatives.get(id)?)))
         .map(|(at, (creative, markup))| Ad {
             features: features_of(creative, campaign.id, line_item.id),
-            hashed: CreativeHalf::new(&features_of(creative, campaign.id, line_item.id)),
             limits: frequency::limits(Capped::Creative(creative.id), &creative.frequency_caps)
                 .collect(),
             adomain: creative.adomain.to_ascii_lowercase(),
@@ -432,20 +375,6 @@ fn attributes(creative: &Creative) -> Vec<u32> {
         attributes.push(SKIPPABLE);
     }
     attributes
-}
-
-fn shape(ads: &[Ad]) -> Shape {
-    let mut sizes = ads.iter().map(|ad| match &ad.creative.format {
-        CreativeFormat::Banner { width, height, .. } => Some(Size {
-            width: *width,
-            height: *height,
-        }),
-        _ => None,
-    });
-    match sizes.next().flatten() {
-        Some(first) if sizes.all(|size| size == Some(first)) => Shape::Banner(first),
-        _ => Shape::Mixed,
-    }
 }
 
 fn is_secure(format: &CreativeFormat) -> bool {

@@ -1,0 +1,178 @@
+//! What an impression is worth to a line item and what it bids for it: from its few numbers alone, without reading it.
+
+use domain::money::{MICROS_PER_UNIT, Rounding};
+use domain::{BidModel, Cpm, Currency, Micros, Reject};
+
+use crate::auction::Auction;
+use crate::candidate::{Candidate, Slot};
+use crate::config::CREATIVES_TRIED_MAX;
+use crate::explain::Numbers;
+use crate::money::CampaignMoney;
+use crate::price;
+use crate::rules::Offer;
+use crate::snapshot::{AdFront, Buys, Front};
+
+/// The offer taken, campaign-currency micros for one unit of the answer's currency, and the bid's whole cost.
+pub(crate) type Priced = (Offer, i64, Micros);
+
+/// What a line item bids, and what with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Means<'a> {
+    /// What it pays for.
+    pub(crate) bid: BidModel,
+    /// The most that it bids.
+    pub(crate) max_bid: Cpm,
+    /// The currency of both.
+    pub(crate) currency: Currency,
+    /// Its campaign's money.
+    pub(crate) money: &'a CampaignMoney,
+}
+
+/// What a line item would bid in the open auction with the only one of its ads that fits by shape, before any other
+/// rule is asked: most are outbid, and nobody has to know then whether they might have bid. Nothing where more ads
+/// fit, where it may buy on a deal, or where everything is to be explained: all rules come first there.
+pub(crate) fn estimate(
+    auction: &Auction<'_>,
+    slot: &Slot<'_>,
+    (position, front): (usize, Front),
+    mut numbers: Numbers,
+) -> Option<Result<Candidate, Reject>> {
+    let fronts = &auction.snapshot.fronts;
+    let quote = fronts.quotes.get(position)?;
+    let bought_openly = match quote.buys {
+        Buys::Open => true,
+        Buys::Everywhere => slot.imp.pmp.deals.is_empty(),
+        Buys::Named => false,
+    };
+    if !slot.estimates || !bought_openly {
+        return None;
+    }
+    let ads = fronts.ads_of(position).iter().take(CREATIVES_TRIED_MAX);
+    let mut fitting = ads.enumerate().filter(|(_, ad)| slot.could_take(ad.shape));
+    let (at, ad) = fitting.next()?;
+    if fitting.next().is_some() {
+        return None;
+    }
+    let means = Means {
+        bid: quote.bid,
+        max_bid: quote.max_bid,
+        currency: front.currency,
+        money: &fronts.funds.get(front.campaign as usize)?.money,
+    };
+    let made = slot.open_terms(auction, ad).and_then(|terms| {
+        let offer = Offer {
+            deal: None,
+            terms,
+            guaranteed: false,
+        };
+        appraise(auction, slot, (means, ad), (&[offer], &mut numbers))
+    });
+    Some(made.map(|priced| slot.candidate((position, at), numbers, priced)))
+}
+
+/// What an ad on one impression is worth, its price on the first of the offers that it reaches, and its cost.
+///
+/// # Errors
+/// `Floor` where it reaches none, `Pacing` where only pacing keeps it from one, `Currency` without a rate.
+pub(crate) fn appraise(
+    auction: &Auction<'_>,
+    slot: &Slot<'_>,
+    (means, ad): (Means<'_>, &AdFront),
+    (offers, numbers): (&[Offer], &mut Numbers),
+) -> Result<Priced, Reject> {
+    // A price per mille is known without a prediction: the model is asked once it has won.
+    if auction.explains || !matches!(means.bid, BidModel::Cpm(_)) {
+        let (_, prediction) = slot.score(auction, ad);
+        (numbers.click, numbers.conversion) = (prediction.click, prediction.conversion);
+    }
+    numbers.value = price::value(means.bid, numbers.click, numbers.conversion);
+    numbers.multiplier = means.money.multiplier();
+    let (market, own, max_bid) = (auction.market, means.currency, means.max_bid);
+    let in_answer = |value: Cpm| price::value_in(market.fx, value, own, market.currency);
+    let value = price::modified(numbers.value, numbers.factor_ppm);
+    let worths = Worths {
+        paced: in_answer(price::paced(value, numbers.multiplier, max_bid))?,
+        full: in_answer(price::paced(value, 1.0, max_bid))?,
+        most: in_answer(max_bid)?,
+    };
+    let offer = first_affordable(offers, numbers, worths, auction.shade)?;
+    let unit = Micros(MICROS_PER_UNIT);
+    let rate = market
+        .fx
+        .convert(unit, market.currency, own, Rounding::Nearest);
+    let rate = rate.ok_or(Reject::Currency)?.0;
+    let fee_ppm = auction.config.fee_ppm;
+    let full_cost = price::full_cost(numbers.price, slot.quantity, rate, fee_ppm);
+    numbers.hold = means.money.hold_amount(full_cost);
+    Ok((offer, rate, full_cost))
+}
+
+/// Refuses, before the model is asked, what no prediction could make affordable: no bid is worth more than its
+/// line item's most, and a price per mille is known without a prediction.
+pub(crate) fn check_bound(
+    auction: &Auction<'_>,
+    means: Means<'_>,
+    offers: &[Offer],
+    numbers: &mut Numbers,
+) -> Result<(), Reject> {
+    let (market, max_bid, own) = (auction.market, means.max_bid, means.currency);
+    let most = match means.bid {
+        BidModel::Cpm(value) => price::modified(value, numbers.factor_ppm).min(max_bid),
+        BidModel::Cpc(_) | BidModel::Cpa(_) => max_bid,
+    };
+    let full = price::value_in(market.fx, most, own, market.currency)?;
+    let worths = Worths {
+        paced: full,
+        full,
+        most: price::value_in(market.fx, max_bid, own, market.currency)?,
+    };
+    let mut tried = *numbers;
+    let found = first_affordable(offers, &mut tried, worths, auction.shade);
+    numbers.floor = tried.floor;
+    found.map(|_| ())
+}
+
+/// What an impression is worth, in the answer's currency.
+#[derive(Debug, Clone, Copy)]
+struct Worths {
+    /// After pacing.
+    paced: Cpm,
+    /// Without it.
+    full: Cpm,
+    /// The most that the line item ever bids.
+    most: Cpm,
+}
+
+/// The first offer whose price the worth reaches. What only pacing keeps from the floor is pacing's refusal.
+fn first_affordable(
+    offers: &[Offer],
+    numbers: &mut Numbers,
+    worths: Worths,
+    shade: f64,
+) -> Result<Offer, Reject> {
+    let mut refused = Reject::Floor;
+    numbers.worth = worths.paced;
+    for offer in offers {
+        numbers.floor = offer.terms.floor;
+        let worth = match offer.guaranteed {
+            true => price::guaranteed(worths.full, offer.terms, worths.most),
+            false => worths.paced,
+        };
+        match price::price(worth, offer.terms, shade) {
+            Ok(price) => {
+                (numbers.price, numbers.worth) = (price, worth);
+                if offer.guaranteed {
+                    numbers.multiplier = 1.0;
+                }
+                numbers.shade = price.0.as_decimal() / numbers.worth.0.as_decimal();
+                numbers.on_deal = offer.deal.is_some();
+                return Ok(*offer);
+            }
+            Err(_) if price::price(worths.full, offer.terms, shade).is_ok() => {
+                refused = Reject::Pacing;
+            }
+            Err(_) => {}
+        }
+    }
+    Err(refused)
+}
