@@ -18,9 +18,9 @@ use crate::pod::Piece;
 use crate::provisional::Provisional;
 use crate::roadblock;
 use crate::rules::{Market, Offer};
-use crate::snapshot::{Ad, Item, Snapshot};
+use crate::snapshot::{Ad, Front, Item, Snapshot};
 use crate::tally::Tally;
-use crate::targeting::{self, Bits, Keys, Scratch, Sight};
+use crate::targeting::{self, Keys, Positions, Scratch, Sight};
 
 /// One request with everything its auction reads.
 #[derive(Clone, Copy)]
@@ -113,11 +113,13 @@ pub struct Work {
     pub rng: SplitMix64,
     /// Counts.
     pub tally: Tally,
-    matching: Bits,
-    narrowed: Bits,
+    matching: Positions,
+    narrowed: Positions,
     scratch: Scratch,
     /// Targeting's keys of each impression.
     imp_keys: Vec<Keys>,
+    /// What is read first of the line items that match.
+    fronts: Vec<(usize, Front)>,
     pub(crate) offers: Vec<Offer>,
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) pieces: Vec<(usize, Piece)>,
@@ -131,10 +133,11 @@ impl Work {
         Self {
             rng,
             tally: Tally::default(),
-            matching: Bits::new(),
-            narrowed: Bits::new(),
+            matching: Positions::new(),
+            narrowed: Positions::new(),
             scratch: Scratch::default(),
             imp_keys: Vec::new(),
+            fronts: Vec::new(),
             offers: Vec::new(),
             candidates: Vec::new(),
             pieces: Vec::new(),
@@ -194,7 +197,7 @@ pub fn run(
         if let Some(sink) = explain.as_deref_mut() {
             note_mismatches(auction, (position, imp), sight, (&work.narrowed, sink));
         }
-        let matched = targeting::positions(&work.narrowed).next().is_some();
+        let matched = !work.narrowed.is_empty();
         any |= matched;
         if !matched {
             continue;
@@ -243,25 +246,20 @@ fn collect(
     work.candidates.clear();
     work.tally.next_impression();
     let narrowed = std::mem::take(&mut work.narrowed);
-    let count = narrowed
-        .iter()
-        .map(|word| word.count_ones() as usize)
-        .sum::<usize>();
+    let count = narrowed.len();
     let skip = match count.checked_sub(CANDIDATES_MAX) {
         None | Some(0) => 0,
         Some(_) => work.rng.below(count as u64) as usize,
     };
-    let around = targeting::positions(&narrowed)
-        .skip(skip)
-        .chain(targeting::positions(&narrowed).take(skip));
-    for position in around.take(CANDIDATES_MAX) {
-        let Some(front) = auction.snapshot.fronts.items.get(position) else {
-            continue;
-        };
-        if !auction.request.test {
-            let campaign = front.campaign as usize;
-            work.tally.eligible(position, campaign, auction.exchange.1);
-        }
+    let (before, from) = narrowed.split_at_checked(skip).unwrap_or_default();
+    gather(
+        auction,
+        from.iter().chain(before).take(CANDIDATES_MAX),
+        work,
+    );
+    let fronts = std::mem::take(&mut work.fronts);
+    for (position, front) in &fronts {
+        let position = *position;
         let mut numbers = Numbers::default();
         let first = slot.ask_first(auction, (position, *front), &mut numbers);
         let considered = first.and_then(|()| {
@@ -284,7 +282,23 @@ fn collect(
             refuse(auction, work, position, why);
         }
     }
-    work.narrowed = narrowed;
+    (work.narrowed, work.fronts) = (narrowed, fronts);
+}
+
+/// Counts what matches and copies what is read of it first. Nothing waits for anything in here, so that the reads of
+/// many line items overlap.
+fn gather<'p>(auction: &Auction<'_>, positions: impl Iterator<Item = &'p u32>, work: &mut Work) {
+    let fronts = &auction.snapshot.fronts.items;
+    let all = positions.map(|at| *at as usize);
+    let all = all.filter_map(|at| Some((at, *fronts.get(at)?)));
+    work.fronts.clear();
+    work.fronts.extend(all);
+    if !auction.request.test {
+        for (position, front) in &work.fronts {
+            let campaign = front.campaign as usize;
+            work.tally.eligible(*position, campaign, auction.exchange.1);
+        }
+    }
 }
 
 pub(crate) fn refuse(auction: &Auction<'_>, work: &mut Work, item: usize, why: Reject) {
@@ -308,11 +322,13 @@ fn note_mismatches(
     auction: &Auction<'_>,
     (position, imp): (usize, &Imp<'_>),
     sight: Sight<'_>,
-    (matched, sink): (&Bits, &mut Sink),
+    (matched, sink): (&Positions, &mut Sink),
 ) {
-    let passed: Vec<_> = targeting::positions(matched).collect();
     for (at, item) in auction.snapshot.items.iter().enumerate() {
-        if passed.binary_search(&at).is_ok() {
+        if matched
+            .binary_search_by_key(&at, |own| *own as usize)
+            .is_ok()
+        {
             continue;
         }
         let refusing = targeting::refusing_dimension(&item.line_item.targeting, sight);

@@ -30,7 +30,8 @@ pub(crate) struct Means<'a> {
 
 /// What a line item would bid in the open auction with the only one of its ads that fits by shape, before any other
 /// rule is asked: most are outbid, and nobody has to know then whether they might have bid. Nothing where more ads
-/// fit, where it may buy on a deal, or where everything is to be explained: all rules come first there.
+/// fit, where it may buy on a deal, where it is a roadblock, or where everything is to be explained: all rules come
+/// first there.
 pub(crate) fn estimate(
     auction: &Auction<'_>,
     slot: &Slot<'_>,
@@ -44,11 +45,13 @@ pub(crate) fn estimate(
         Buys::Everywhere => slot.imp.pmp.deals.is_empty(),
         Buys::Named => false,
     };
-    if !slot.estimates || !bought_openly {
+    if !slot.estimates || !bought_openly || quote.roadblock {
         return None;
     }
     let ads = fronts.ads_of(position).iter().take(CREATIVES_TRIED_MAX);
-    let mut fitting = ads.enumerate().filter(|(_, ad)| slot.could_take(ad.shape));
+    let asked = ads.len() == 1;
+    let fits = |(_, ad): &(usize, &AdFront)| asked || slot.could_take(ad.shape);
+    let mut fitting = ads.enumerate().filter(fits);
     let (at, ad) = fitting.next()?;
     if fitting.next().is_some() {
         return None;

@@ -200,7 +200,8 @@ fn part(
     let request = auction.keys;
     let sizes = imp.banner.as_ref().map_or(&[][..], |banner| banner.sizes);
     let sight = Sight { request, imp: own };
-    let slot = Slot::read(auction, (position, imp), sizes, sight);
+    // Chance has decided already.
+    let slot = Slot::read(auction, (position, imp), sizes, (sight, 0));
     let ad = auction.snapshot.items.get(candidate.item);
     let ad = ad.and_then(|item| item.ads.get(candidate.ad));
     let ad = ad.ok_or(Reject::NotLive)?;

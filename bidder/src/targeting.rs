@@ -6,10 +6,11 @@
 mod compiled;
 mod index;
 mod keys;
+mod rows;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use compiled::refusing_dimension;
-pub use index::{Bits, Index, Scratch, positions};
+pub use index::{Index, Positions, Scratch};
 pub use keys::{Keys, Sight, Usage};

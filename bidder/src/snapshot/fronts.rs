@@ -55,6 +55,8 @@ pub struct Quote {
     count: u16,
     /// Where it buys.
     pub buys: Buys,
+    /// It shows on all impressions of a request or on none.
+    pub roadblock: bool,
 }
 
 const _: () = assert!(size_of::<Quote>() <= 32, "two quotes share a cache line");
@@ -121,6 +123,7 @@ impl Fronts {
                     Deals::OpenAndAnyDeal => Buys::Everywhere,
                     Deals::Only(_) => Buys::Named,
                 },
+                roadblock: item.line_item.roadblock,
             });
             fronts.ads.extend(item.ads.iter().map(ad_front));
         }
