@@ -1,5 +1,7 @@
 //! Flags as plain values: parsed here, acted on elsewhere.
 
+pub(crate) mod model;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -41,6 +43,8 @@ pub(crate) enum Command {
     Loadtest(LoadtestArgs),
     /// Recount the event log and compare it with ledger and reports.
     Verify(VerifyArgs),
+    /// Train, judge and keep models of clicks.
+    Model(model::ModelArgs),
     /// Read a configuration file and say what is wrong with it.
     CheckConfig(CheckConfigArgs),
 }

@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod loadtest;
+pub(crate) mod model;
 pub(crate) mod serve;
 pub(crate) mod verify;
 
@@ -30,13 +31,14 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(&args),
         Command::Loadtest(args) => loadtest::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Model(args) => model::run(args),
         Command::CheckConfig(args) => check_config::run(&args),
     }
 }
 
 /// 64 where the caller must change something, 1 where something failed.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.is::<ConfigError>() {
+    if error.is::<ConfigError>() || error.is::<model::UsageError>() {
         ExitCode::from(EXIT_USAGE)
     } else {
         ExitCode::FAILURE

@@ -12,7 +12,7 @@ use support::folder::Folder;
 use support::program::{Ended, Program, command};
 use support::server::banner_request;
 
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 9] = [
     "demo",
     "serve",
     "init",
@@ -20,6 +20,7 @@ const COMMANDS: [&str; 8] = [
     "explain",
     "loadtest",
     "verify",
+    "model",
     "check-config",
 ];
 /// Bad usage or configuration.

@@ -1,4 +1,4 @@
-//! Model and trainer files: layout, checksum, and what is refused.
+//! Model and trainer files: layout, checksum, and what is refused. Models trained on tables are in `trained.rs`.
 //!
 //! Little-endian throughout. A varint is LEB128. Both files are sparse: only slots that are not zero are
 //! written, so that a young model is a few kilobytes and publishing each second is cheap.
@@ -17,14 +17,22 @@
 //!
 //! A gap is the distance from the slot before, less one; the first counts from slot -1.
 
+mod blocks;
 mod reader;
+mod trained;
 
+use crate::calibration::CalibrationError;
+use crate::engine::weights::WeightsError;
 use crate::feature::list_hash;
 use crate::metrics::{BINS, Figures, Progressive};
 use crate::model::{Evaluation, Model};
+use crate::table::ColumnsError;
 use crate::train::Trainer;
 use crate::weights::{Head, SLOTS, TABLE_BITS};
 use reader::Reader;
+
+pub use blocks::Precision;
+pub(crate) use trained::{encode as encode_trained, parse as parse_trained};
 
 const MODEL_MAGIC: [u8; 4] = *b"PLCM";
 const TRAINER_MAGIC: [u8; 4] = *b"PLCT";
@@ -91,6 +99,15 @@ pub enum ModelError {
         /// The part that was being read.
         what: &'static str,
     },
+    /// Columns that no table has.
+    #[error(transparent)]
+    Columns(#[from] ColumnsError),
+    /// Weights that cannot be served.
+    #[error("{0}; go back to the version before")]
+    Weights(#[from] WeightsError),
+    /// A calibration that cannot be right.
+    #[error(transparent)]
+    Calibration(#[from] CalibrationError),
 }
 
 pub(crate) fn encode_model(model: &Model) -> Vec<u8> {

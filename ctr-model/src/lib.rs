@@ -5,13 +5,17 @@
 //! [`Trainer::model`] returns. Both sides share one feature list, one scoring function and one file
 //! format, so that what is served is what was trained.
 
+pub mod calibration;
+pub mod delayed;
 pub mod engine;
 pub mod feature;
 pub mod file;
+pub mod gate;
 pub mod metrics;
 pub mod model;
 pub mod table;
 pub mod train;
+pub mod trained;
 mod weights;
 
 pub use feature::{CreativeFeatures, CreativeHalf, Features, RequestFeatures, RequestHalf};

@@ -39,6 +39,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Bytes that were not read yet.
+    pub(super) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     pub(super) fn take(
         &mut self,
         length: usize,

@@ -70,6 +70,37 @@ impl Tally {
         }
     }
 
+    /// All sums, little-endian, to go on from later.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = [self.rows.to_le_bytes(), self.clicks.to_le_bytes()].concat();
+        let sums = [self.predicted, self.loss, self.product];
+        let all = sums.iter().chain(self.bins.iter().flatten());
+        all.for_each(|sum| out.extend(sum.to_le_bytes()));
+        out
+    }
+
+    /// Reads what [`Self::encode`] wrote; `None` when it is anything else.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut tally = Self::default();
+        let (words, rest) = bytes.as_chunks::<8>();
+        let [rows, clicks, sums @ ..] = words else {
+            return None;
+        };
+        if !rest.is_empty() || sums.len() != 3 + 3 * BINS {
+            return None;
+        }
+        (tally.rows, tally.clicks) = (u64::from_le_bytes(*rows), u64::from_le_bytes(*clicks));
+        let places = [&mut tally.predicted, &mut tally.loss, &mut tally.product];
+        let places = places.into_iter().chain(tally.bins.iter_mut().flatten());
+        for (place, bytes) in places.zip(sums) {
+            *place = f64::from_le_bytes(*bytes);
+            if !place.is_finite() || *place < 0.0 {
+                return None;
+            }
+        }
+        Some(tally)
+    }
+
     /// Examples.
     pub fn rows(&self) -> u64 {
         self.rows
@@ -170,6 +201,8 @@ mod tests {
         assert_eq!((parts.rows, parts.clicks), (whole.rows, whole.clicks));
         assert!((parts.log_loss().unwrap() - whole.log_loss().unwrap()).abs() < 1e-9);
         assert!((parts.auc().unwrap() - whole.auc().unwrap()).abs() < 1e-9);
+        assert_eq!(Tally::parse(&whole.encode()), Some(whole.clone()));
+        assert_eq!(Tally::parse(&whole.encode()[8..]), None);
     }
 
     #[test]

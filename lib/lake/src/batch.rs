@@ -2,7 +2,7 @@
 
 use crate::LakeError;
 
-/// Rows of a batch: with forty columns of tokens they stay below a level-two cache.
+/// Rows of a block and, unless told otherwise, of a batch: with forty columns of tokens they stay below a level-two cache.
 pub const BATCH_ROWS: usize = 1_024;
 /// Longest text kept of a cell that is wanted as it is, in bytes.
 pub const TEXT_BYTES_MAX: usize = 256;
@@ -27,9 +27,22 @@ pub struct Batch {
     pub labels: Vec<f32>,
     text: Vec<u8>,
     text_ends: Vec<usize>,
+    rows_wanted: usize,
 }
 
 impl Batch {
+    /// One that is filled with about so many rows, at least [`BATCH_ROWS`].
+    pub fn of_rows(rows: usize) -> Self {
+        Self {
+            rows_wanted: rows,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.len() >= self.rows_wanted.max(BATCH_ROWS)
+    }
+
     /// Rows in it.
     pub fn len(&self) -> usize {
         self.labels.len()

@@ -22,6 +22,8 @@ const FORMAT: u16 = 1;
 const HEAD_BYTES: usize = 16;
 /// Read at once, in bytes.
 const READ_BYTES: usize = 1 << 20;
+/// What was tried, and what to do when it fails.
+const READ_CACHE: &str = "read the cache (delete it, it is made anew)";
 
 /// Where the cache of a table is, and what it must be a cache of.
 #[derive(Debug, Clone)]
@@ -84,6 +86,7 @@ impl Place {
             bytes: HEAD_BYTES as u64,
             rows: 0,
             raw: Vec::new(),
+            ended: false,
         };
         let head: [u8; HEAD_BYTES] = rows.array()?;
         Ok((head == self.head()).then_some(rows))
@@ -126,24 +129,31 @@ pub struct CacheWriter {
 }
 
 impl CacheWriter {
-    /// Adds the rows of a batch.
+    /// Adds the rows of a batch, in blocks.
     ///
     /// # Errors
     /// When the disk refuses.
     pub fn add(&mut self, batch: &Batch) -> Result<(), LakeError> {
-        if batch.is_empty() {
-            return Ok(());
+        let fields = batch
+            .columns
+            .len()
+            .checked_div(batch.len())
+            .unwrap_or(0)
+            .max(1);
+        let columns = batch.columns.chunks(BATCH_ROWS * fields);
+        for (labels, columns) in batch.labels.chunks(BATCH_ROWS).zip(columns) {
+            self.raw.clear();
+            self.raw
+                .extend(labels.iter().map(|&label| u8::from(label > 0.5)));
+            for token in columns {
+                self.raw.extend(token.to_le_bytes());
+            }
+            self.rows += labels.len() as u64;
+            self.file.write(&(labels.len() as u32).to_le_bytes())?;
+            self.file.write(&crc32fast::hash(&self.raw).to_le_bytes())?;
+            self.file.write(&self.raw)?;
         }
-        self.raw.clear();
-        self.raw
-            .extend(batch.labels.iter().map(|&label| u8::from(label > 0.5)));
-        for token in &batch.columns {
-            self.raw.extend(token.to_le_bytes());
-        }
-        self.rows += batch.len() as u64;
-        self.file.write(&(batch.len() as u32).to_le_bytes())?;
-        self.file.write(&crc32fast::hash(&self.raw).to_le_bytes())?;
-        self.file.write(&self.raw)
+        Ok(())
     }
 
     /// Puts it in its place.
@@ -167,6 +177,7 @@ pub struct CachedRows {
     bytes: u64,
     rows: u64,
     raw: Vec<u8>,
+    ended: bool,
 }
 
 impl CachedRows {
@@ -179,10 +190,9 @@ impl CachedRows {
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], LakeError> {
         let mut bytes = [0; N];
-        self.reader.read_exact(&mut bytes).map_err(LakeError::io(
-            &self.path,
-            "read the cache (delete it, it is made anew)",
-        ))?;
+        self.reader
+            .read_exact(&mut bytes)
+            .map_err(LakeError::io(&self.path, READ_CACHE))?;
         Ok(bytes)
     }
 
@@ -191,9 +201,9 @@ impl CachedRows {
     }
 }
 
-impl Source for CachedRows {
-    fn read(&mut self, batch: &mut Batch) -> Result<(), LakeError> {
-        batch.clear();
+impl CachedRows {
+    /// Adds the next block; false after the last.
+    fn block(&mut self, batch: &mut Batch) -> Result<bool, LakeError> {
         let rows = self.u32()? as usize;
         let sum = self.u32()?;
         if rows == 0 {
@@ -201,7 +211,7 @@ impl Source for CachedRows {
             if crc32fast::hash(&total) != sum || u64::from_le_bytes(total) != self.rows {
                 return Err(self.damaged("its end is not that of all its rows"));
             }
-            return Ok(());
+            return Ok(false);
         }
         if rows > BATCH_ROWS {
             return Err(self.damaged("a block is too long"));
@@ -209,10 +219,7 @@ impl Source for CachedRows {
         self.raw.resize(rows * (1 + 4 * self.fields), 0);
         self.reader
             .read_exact(&mut self.raw)
-            .map_err(LakeError::io(
-                &self.path,
-                "read the cache (delete it, it is made anew)",
-            ))?;
+            .map_err(LakeError::io(&self.path, READ_CACHE))?;
         if crc32fast::hash(&self.raw) != sum {
             return Err(self.damaged("a block's checksum is wrong"));
         }
@@ -226,6 +233,16 @@ impl Source for CachedRows {
             .extend(tokens.iter().map(|token| u32::from_le_bytes(*token)));
         self.rows += rows as u64;
         self.bytes += 8 + self.raw.len() as u64;
+        Ok(true)
+    }
+}
+
+impl Source for CachedRows {
+    fn read(&mut self, batch: &mut Batch) -> Result<(), LakeError> {
+        batch.clear();
+        while !self.ended && !batch.is_full() {
+            self.ended = !self.block(batch)?;
+        }
         Ok(())
     }
 

@@ -43,6 +43,12 @@ pub enum LakeError {
         /// What is wrong with it, and what to do.
         why: String,
     },
+    /// What was asked for cannot be done.
+    #[error("{why}")]
+    Refused {
+        /// Why not, and what to do.
+        why: String,
+    },
     /// This build cannot read Parquet.
     #[error(
         "this build reads no Parquet: build with `--features lake`, or convert the table to TSV"

@@ -7,7 +7,12 @@ pub mod batch;
 pub mod cache;
 pub mod error;
 pub mod file;
+pub mod judge;
 mod lines;
+pub mod model;
+pub mod plot;
+pub mod registry;
+pub mod train;
 pub mod tsv;
 
 use std::path::Path;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ctr_model::table::{Columns, Hasher};
 
-use crate::batch::{BATCH_ROWS, Batch, Source, Wanted};
+use crate::batch::{Batch, Source, Wanted};
 use crate::error::LakeError;
 use crate::lines::Lines;
 
@@ -170,7 +170,7 @@ fn parse(hasher: &Hasher, uses: &[Use], line: &[u8], batch: &mut Batch) -> Resul
 impl Source for Tsv {
     fn read(&mut self, batch: &mut Batch) -> Result<(), LakeError> {
         batch.clear();
-        while batch.len() < BATCH_ROWS {
+        while !batch.is_full() {
             let Some(line) = self.lines.next()? else {
                 break;
             };
