@@ -5,6 +5,7 @@
 //! [`Scorer`] is the same, laid out for serving.
 
 pub mod column;
+mod dense;
 mod example;
 mod factors;
 pub mod halves;
@@ -37,7 +38,7 @@ pub enum Kind {
     Linear,
     /// Linear weights and field-aware factors (Juan, Zhuang, Chin and Lin 2016).
     Ffm,
-    /// As `Ffm`, with a small dense network over the interactions of the fields.
+    /// As `Ffm`, with a small dense layer over the sums of both.
     DeepFfm,
 }
 

@@ -115,12 +115,17 @@ fn factors_learn_interactions_that_weights_cannot() {
     assert!(linear < 0.2, "linear weights explain {linear}");
     assert!(four > 0.6, "four factors explain {four}");
     assert!(eight > 0.6, "eight factors explain {eight}");
+    let deep = share(Kind::DeepFfm, 4);
+    assert!(
+        deep > four - 0.01,
+        "with a dense layer {deep}, without {four}"
+    );
 }
 
 #[test]
 fn every_build_of_the_kernels_learns_the_same_bits() {
     let examples = examples(3_000, 2);
-    for (kind, k) in [(Kind::Linear, 4), (Kind::Ffm, 4), (Kind::Ffm, 8)] {
+    for (kind, k) in [(Kind::Linear, 4), (Kind::Ffm, 4), (Kind::DeepFfm, 8)] {
         let (fast, fast_predictions) = learned(kind, k, &examples);
         let mut plain = Learner::new(spec(kind, k), 7).unwrap();
         plain.set_level(Level::Portable);
@@ -139,7 +144,7 @@ fn every_build_of_the_kernels_learns_the_same_bits() {
 #[test]
 fn a_snapshot_goes_on_as_if_nothing_had_happened() {
     let (first, second) = (examples(3_000, 3), examples(3_000, 4));
-    let (mut learner, _) = learned(Kind::Ffm, 4, &first);
+    let (mut learner, _) = learned(Kind::DeepFfm, 4, &first);
     learner.next_epoch();
     let mut resumed = Learner::resume(&learner.snapshot()).unwrap();
     assert!(
@@ -159,7 +164,7 @@ fn a_snapshot_goes_on_as_if_nothing_had_happened() {
 #[test]
 fn the_scorer_predicts_what_the_learner_does() {
     let examples = examples(3_000, 5);
-    for (kind, k) in [(Kind::Linear, 4), (Kind::Ffm, 4), (Kind::Ffm, 8)] {
+    for (kind, k) in [(Kind::Linear, 4), (Kind::Ffm, 4), (Kind::DeepFfm, 8)] {
         let (mut learner, _) = learned(kind, k, &examples);
         let scorer = Scorer::new(&learner.weights()).unwrap();
         for columns in examples.columns.chunks_exact(FIELDS).take(500) {
@@ -313,7 +318,8 @@ proptest! {
         unknown in any::<u32>(),
     ) {
         let examples = examples(600, 10);
-        let (learner, _) = learned(Kind::Ffm, if wide { 8 } else { 4 }, &examples);
+        let (kind, k) = if wide { (Kind::DeepFfm, 8) } else { (Kind::Ffm, 4) };
+        let (learner, _) = learned(kind, k, &examples);
         let scorer = Scorer::new(&learner.weights()).unwrap();
         let chosen: Vec<usize> = (0..FIELDS).filter(|field| mask >> field & 1 == 1).collect();
         let split = Split::new(FIELDS, &chosen);

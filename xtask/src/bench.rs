@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-/// `bench bidder` compares servers; any other name runs that crate's benchmarks, no name those of all.
+/// `bench bidder` compares servers, `bench model` measures the prediction engine; any other name runs that crate's benchmarks, no name those of all.
 pub(crate) fn run(rest: &[String]) -> Result<(), String> {
     match rest.first().map(String::as_str) {
         Some("bidder") => bidder(rest),
+        Some("model") => model(rest),
         name => benches(name),
     }
 }
@@ -18,6 +19,14 @@ fn benches(name: Option<&str>) -> Result<(), String> {
         None => arguments.push("--workspace"),
     }
     arguments.push("--benches");
+    super::cargo(&arguments)
+}
+
+/// The engine's own benchmark, with the flags after its name passed on.
+fn model(rest: &[String]) -> Result<(), String> {
+    let mut arguments = vec!["bench", "--profile", "dist", "--locked"];
+    arguments.extend(["--package", "ctr-model", "--bench", "engine", "--"]);
+    arguments.extend(rest.iter().skip(1).map(String::as_str));
     super::cargo(&arguments)
 }
 

@@ -15,6 +15,8 @@ cargo xtask COMMAND
   bench   run the benchmarks with the heavy optimiser; `bench NAME` runs one crate's
   bench bidder [--json] [--quick] [--release]
           compare the bidder with a bare server: docs/performance.md
+  bench model [--json]
+          learning and scoring speed of the prediction engine: docs/prediction.md
   judge   hold auctions without sockets and judge every answer; `judge --auctions N --seed S`, 1,000,000 unless told
   fuzz    try hostile bytes on every parser; `fuzz [SECONDS [TARGET]]`, a minute each unless told
   demo    build and run the demo; flags are passed on

@@ -40,7 +40,9 @@ impl Split {
 #[derive(Debug, Clone, Default)]
 pub struct Half {
     scorer: Option<u64>,
-    sums: [f32; 2],
+    /// Linear weights, and interactions within the half.
+    parts: [f32; 2],
+    variance: f32,
     /// Vectors for the other side: by candidate's field, then request's field.
     vectors: Vec<f32>,
 }
@@ -56,7 +58,6 @@ impl Scorer {
     /// The request's half from its tokens, in the order of [`Split::request`].
     pub fn request(&self, split: &Split, tokens: &[u32], half: &mut Half) {
         self.half((split, Side::Request), tokens, half);
-        half.sums[0] += self.bias;
     }
 
     /// A candidate's half from its tokens, in the order of [`Split::candidate`]: made once per model.
@@ -76,8 +77,12 @@ impl Scorer {
             left: &request.vectors,
             right: &candidate.vectors,
         });
-        let score = request.sums[0] + candidate.sums[0] + product;
-        Some(Estimate::new(score, request.sums[1] + candidate.sums[1]))
+        let linear = request.parts[0] + candidate.parts[0];
+        let interactions = request.parts[1] + candidate.parts[1] + product;
+        Some(self.sum(
+            [linear, interactions],
+            request.variance + candidate.variance,
+        ))
     }
 
     fn half(&self, (split, side): (&Split, Side), tokens: &[u32], half: &mut Half) {
@@ -91,7 +96,8 @@ impl Scorer {
             _ => lay_out::<4>(self, (split, side), rows, half),
         };
         half.scorer = Some(self.id);
-        half.sums = [score + within, variance];
+        half.parts = [score, within];
+        half.variance = variance;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::dense::Dense;
 use super::example::{FactorRate, Interactions, LinearStep, PresentRows, Scratch, Step};
 use super::factors::Factors;
 use super::pace::{Pace, packed, unpacked};
@@ -61,6 +62,7 @@ pub struct Learner {
     paces_held: bool,
     pub(super) table: Table,
     pub(super) factors: Factors,
+    pub(super) dense: Dense,
     pub(super) counts: Counts,
     workers: Vec<Worker>,
 }
@@ -139,6 +141,7 @@ impl Learner {
             table: Table::new(spec.bits),
             workers: vec![Worker::new(&spec, &factors)],
             factors,
+            dense: Dense::new(&spec, seed),
             counts: Counts::default(),
         })
     }
@@ -364,7 +367,8 @@ impl Learner {
         };
         worker.parts = [linear, interactions];
         let [bias, _] = unpacked(self.bias.load(Relaxed));
-        (bias + linear + interactions).clamp(-SCORE_MAX, SCORE_MAX)
+        let sum = bias + linear + interactions + self.dense.residual(worker.parts);
+        sum.clamp(-SCORE_MAX, SCORE_MAX)
     }
 
     fn interactions<const K: usize>(&self, worker: &mut Worker) -> f32 {
@@ -391,6 +395,7 @@ impl Learner {
                 pace.follow(gradient, part);
             }
         }
+        self.dense.step(gradient, worker.parts);
         self.level.run(LinearStep {
             weights: &mut worker.weights,
             states: &mut worker.states,

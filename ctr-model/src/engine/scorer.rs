@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::dense;
 use super::index::{Found, Index};
 use super::simd::{Kernel, Level, dot};
 use super::weights::{NO_ROW, Weights, WeightsError};
@@ -51,9 +52,10 @@ pub struct Scorer {
     pub(super) level: Level,
     /// Tells halves of different scorers apart.
     pub(super) id: u64,
-    pub(super) bias: f32,
+    bias: f32,
     index: Index,
     factors: Box<[f32]>,
+    dense: Box<[f32]>,
 }
 
 /// What tokens say by themselves.
@@ -78,6 +80,7 @@ impl Scorer {
             bias: weights.bias,
             index: Index::new(weights),
             factors: weights.factors.clone().into_boxed_slice(),
+            dense: weights.dense.clone().into_boxed_slice(),
         })
     }
 
@@ -107,7 +110,14 @@ impl Scorer {
             8 => self.level.run(Pairs::<8> { rows, fields }),
             _ => self.level.run(Pairs::<4> { rows, fields }),
         };
-        Estimate::new(self.bias + sums.score + pairs, sums.variance)
+        self.sum([sums.score, pairs], sums.variance)
+    }
+
+    /// The estimate from the sums of linear weights and of interactions.
+    #[inline(always)]
+    pub(super) fn sum(&self, parts: [f32; 2], variance: f32) -> Estimate {
+        let score = self.bias + parts[0] + parts[1] + dense::residual(&self.dense, parts);
+        Estimate::new(score, variance)
     }
 
     /// Adds up what tokens say by themselves and finds their rows; a token without one has an empty row.

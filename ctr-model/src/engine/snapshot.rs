@@ -22,6 +22,7 @@ impl Learner {
             .store(packed([weights.bias, optimiser.bias]), Relaxed);
         learner.counts.examples = optimiser.examples;
         learner.table.epoch = optimiser.epoch;
+        learner.dense.restore(&weights.dense, &optimiser.dense);
         let (paces, _) = optimiser.paces.as_chunks::<2>();
         for (pace, state) in learner.paces.iter().zip(paces) {
             pace.restore(*state);
@@ -95,13 +96,14 @@ impl Learner {
             information: Vec::with_capacity(entries.len()),
             rows: Vec::with_capacity(entries.len()),
             factors: Vec::new(),
-            dense: Vec::new(),
+            dense: self.dense.numbers(),
         };
         let mut optimiser = Optimiser {
             examples: self.counts.examples,
             seed: self.seed,
             epoch: self.table.epoch,
             bias: information,
+            dense: self.dense.states(),
             paces: self.paces.iter().flat_map(Pace::state).collect(),
             ..Optimiser::default()
         };

@@ -22,7 +22,7 @@ pub struct Weights {
     pub rows: Vec<u32>,
     /// Rows of [`Spec::row_len`] factors: for each field of a partner, `k` numbers.
     pub factors: Vec<f32>,
-    /// Numbers of the model as a whole: how parts are mixed, the dense layers. Its length follows from `spec`.
+    /// The dense layer's numbers; none but in [`super::Kind::DeepFfm`].
     pub dense: Vec<f32>,
 }
 
@@ -43,6 +43,8 @@ pub struct Optimiser {
     pub factors: Vec<f32>,
     /// How fast linear weights and factors learn: a rate and the mean square of what moves it, each.
     pub paces: Vec<f32>,
+    /// State of [`Weights::dense`].
+    pub dense: Vec<f32>,
 }
 
 /// A learner at rest: it goes on from here as if it had never stopped.
@@ -100,6 +102,7 @@ impl Weights {
         let row_len = self.spec.row_len();
         let rows = self.factors.len().checked_div(row_len).unwrap_or(0);
         length("factors", self.factors.len(), rows * row_len)?;
+        length("dense", self.dense.len(), super::dense::len(&self.spec))?;
         if !self.keys.is_sorted_by(|a, b| a < b) {
             return Err(WeightsError::Order { what: "keys" });
         }
@@ -147,12 +150,18 @@ impl Optimiser {
         for (what, found, expected) in [
             ("optimiser seen", self.seen.len(), keys),
             ("optimiser factors", self.factors.len(), rows),
+            ("optimiser dense", self.dense.len(), weights.dense.len()),
         ] {
             if found != 0 {
                 length(what, found, expected)?;
             }
         }
-        let numbers = self.factors.iter().chain(&self.paces).chain([&self.bias]);
+        let numbers = self
+            .factors
+            .iter()
+            .chain(&self.paces)
+            .chain(&self.dense)
+            .chain([&self.bias]);
         if numbers
             .copied()
             .all(|number| number.is_finite() && number >= 0.0)

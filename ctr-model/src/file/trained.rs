@@ -7,8 +7,8 @@
 //! field u16, slices u32, each key u32 and two f32); intercept f32, keys u32, per key varint gap * 2 + 1 if it has
 //! factors; rows of factors u32, numbers of the dense part u32, 1 or 0 u8 for whether information follows; the linear weights,
 //! the information (as ln(1 + x) unless in f32), the factors in the order of keys, the
-//! dense part in f32 ([`super::blocks`]); with 32 bits the optimiser: examples u64, seed u64, epoch u8, state of the intercept f32 and three lists, each its
-//! length u32 and its numbers: sightings, factors in the order of keys, dense; CRC-32 of all before.
+//! dense part in f32 ([`super::blocks`]); with 32 bits the optimiser: examples u64, seed u64, epoch u8, state of the intercept f32 and four lists, each its
+//! length u32 and its numbers: sightings, factors in the order of keys, dense, rates; CRC-32 of all before.
 
 use std::collections::BTreeMap;
 
@@ -164,6 +164,7 @@ fn put_optimiser(out: &mut Vec<u8>, weights: &Weights, optimiser: &Optimiser) {
     let factors: Vec<f32> = in_key_order(weights, &optimiser.factors).copied().collect();
     list(out, &factors);
     list(out, &optimiser.dense);
+    list(out, &optimiser.paces);
 }
 
 pub(crate) fn parse(bytes: &[u8]) -> Result<Trained, ModelError> {
@@ -377,6 +378,7 @@ fn optimiser(from: &mut Reader<'_>) -> Result<Optimiser, ModelError> {
             .collect(),
         factors: list(from)?,
         dense: list(from)?,
+        paces: list(from)?,
     })
 }
 
