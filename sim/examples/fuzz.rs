@@ -1,4 +1,4 @@
-//! Attacks every parser for a time: `cargo run --release -p sim --example fuzz -- [SECONDS [TARGET [SEED]]]`.
+//! Attacks every parser for a time or a number of cases: `cargo run --release -p sim --example fuzz -- [SECONDS | Ncases [TARGET [SEED]]]`.
 
 use std::io::Write;
 use std::path::Path;
@@ -21,7 +21,18 @@ fn main() -> std::io::Result<ExitCode> {
         given.and_then(Result::ok).unwrap_or(default)
     };
     let wanted = arguments.get(1).filter(|name| *name != "all");
-    let time_us = number(0, SECONDS).saturating_mul(1_000_000);
+    let counted = arguments
+        .first()
+        .and_then(|first| first.strip_suffix("cases"));
+    let cases_max = match counted.map(str::parse::<u64>) {
+        Some(Ok(cases)) => cases,
+        Some(Err(error)) => return Err(std::io::Error::other(error)),
+        None => u64::MAX,
+    };
+    let time_us = match counted {
+        Some(_) => u64::MAX,
+        None => number(0, SECONDS).saturating_mul(1_000_000),
+    };
     let clock = SystemClock::new();
     let mut out = std::io::stdout().lock();
     let mut code = ExitCode::SUCCESS;
@@ -33,7 +44,7 @@ fn main() -> std::io::Result<ExitCode> {
         let mut rng = SplitMix64::new(mix(number(2, 1)));
         let (begun, mut cases) = (clock.monotonic_us(), 0);
         let mut found = Ok(());
-        while found.is_ok() && clock.monotonic_us() - begun < time_us {
+        while found.is_ok() && cases < cases_max && clock.monotonic_us() - begun < time_us {
             found = attack(target, &seeds, (&mut rng, CASES));
             cases += CASES;
         }

@@ -18,7 +18,8 @@ cargo xtask COMMAND
   bench model [--json]
           learning and scoring speed of the prediction engine: docs/prediction.md
   judge   hold auctions without sockets and judge every answer; `judge --auctions N --seed S`, 1,000,000 unless told
-  fuzz    try hostile bytes on every parser; `fuzz [SECONDS [TARGET]]`, a minute each unless told
+  fuzz    try hostile bytes on every parser; `fuzz [SECONDS | 10000000cases [TARGET]]`, a minute each unless told
+  soak    watch memory and open files of a server under load; `soak --minutes N`, 30 unless told
   demo    build and run the demo; flags are passed on
 ";
 
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(&rest),
         "judge" => judge::run(&rest),
         "fuzz" => judge::fuzz(&rest),
+        "soak" => soak(&rest),
         "demo" => demo(&rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
@@ -101,6 +103,26 @@ fn check() -> Result<(), String> {
     needs::deny()?;
     test(&[])?;
     cost::print()
+}
+
+/// Runs the soak test for as long as it is told, on a release build.
+fn soak(rest: &[String]) -> Result<(), String> {
+    let minutes = match rest {
+        [] => "30",
+        [flag, minutes] if flag == "--minutes" && minutes.parse::<u64>().is_ok() => minutes,
+        _ => return Err("it takes --minutes N".to_owned()),
+    };
+    let test = [
+        "test",
+        "--release",
+        "--locked",
+        "-p",
+        "paceline",
+        "--test",
+        "soak",
+    ];
+    let arguments = [&test[..], &["--", "--nocapture"]].concat();
+    cargo_with(&arguments, &[("PACELINE_SOAK_MINUTES", minutes)])
 }
 
 fn demo(rest: &[String]) -> Result<(), String> {
