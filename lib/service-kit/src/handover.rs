@@ -24,6 +24,8 @@ const SOCKETS_MAX: usize = 8;
 const NAMES_BYTES_MAX: usize = 256;
 /// How long either side waits for the other's next word; both have nothing else to do.
 const WORD_TIMEOUT: Duration = Duration::from_secs(5);
+/// After an asker that broke off, before the next is heard.
+const PAUSE: Duration = Duration::from_millis(100);
 /// The successor has the sockets and will serve them.
 const TAKEN: u8 = b'+';
 /// The holder accepts no more.
@@ -63,14 +65,14 @@ impl Offer {
     }
 
     /// Waits until a process of the same user has taken the sockets over. One that asks and breaks off changes
-    /// nothing.
+    /// nothing; while one is spoken to, for 5 s at most, this blocks its thread.
     pub async fn taken(&self) -> Successor {
         loop {
             match self.listener.accept().await.and_then(|(s, _)| self.give(s)) {
                 Ok(successor) => return successor,
                 Err(error) => {
                     tracing::warn!(%error, "sockets were asked for and not taken");
-                    tokio::time::sleep(WORD_TIMEOUT / 50).await;
+                    tokio::time::sleep(PAUSE).await;
                 }
             }
         }
