@@ -79,6 +79,8 @@ pub struct BidderCore {
     spare: Tally,
     work: Work,
     texts: Texts,
+    /// Empty between requests.
+    segments: Vec<&'static str>,
     keys: Keys,
     people: PeopleReader,
     arena: Arena,
@@ -111,6 +113,7 @@ impl BidderCore {
             spare: Tally::default(),
             work: Work::new(rng),
             texts: Texts::default(),
+            segments: Vec::new(),
             keys: Keys::default(),
             arena: Arena::new(),
             bid_ids,
@@ -269,7 +272,8 @@ impl BidderCore {
             vendor: shared.config.tcf_vendor_id,
             household_sources: &shared.config.household_sources,
         };
-        let mut facts = facts::read(request, &texts, reader, now);
+        let segments = std::mem::take(&mut self.segments);
+        let mut facts = facts::read(request, (&texts, segments), reader, now);
         self.sampler.allow(facts.privacy);
         let ids = identity::keys_of(request, reader, (&facts, snapshot.scopes));
         let until = (shared.clock.as_ref(), deadline_us);
@@ -314,7 +318,7 @@ impl BidderCore {
             deadline: (shared.clock.as_ref(), deadline_us),
         };
         let decided = self.hold_auction(&auction, call.format, explained);
-        drop(facts);
+        self.segments = facts::emptied(facts.segments);
         (self.texts, self.keys) = (texts, keys);
         decided
     }

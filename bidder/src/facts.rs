@@ -167,10 +167,10 @@ fn bare_domain(domain: &str) -> &str {
     bare.trim_end_matches('.')
 }
 
-/// Reads the facts of a request whose `texts` are filled.
+/// Reads the facts of a request whose `texts` are filled. `segments` is an empty list, which the facts take over.
 pub fn read<'a>(
     request: &'a BidRequest<'_>,
-    texts: &'a Texts,
+    (texts, mut segments): (&'a Texts, Vec<&'a str>),
     reader: Reader<'_>,
     now: Timestamp,
 ) -> RequestFacts<'a> {
@@ -179,11 +179,9 @@ pub fn read<'a>(
         .user_allowed
         .then(|| user(request, reader))
         .flatten();
-    let segments = if privacy.profile_allowed {
-        request.user.segments().take(SEGMENTS_MAX).collect()
-    } else {
-        Vec::new()
-    };
+    if privacy.profile_allowed {
+        segments.extend(request.user.segments().take(SEGMENTS_MAX));
+    }
     let site = if texts.bundle.is_empty() {
         &texts.domain
     } else {
@@ -208,6 +206,13 @@ pub fn read<'a>(
         user,
         privacy,
     }
+}
+
+/// An empty list for the texts of the next request, in the memory of this one's: a list that is collected out of another
+/// with entries of the same size takes over its memory.
+pub fn emptied<'a>(mut texts: Vec<&str>) -> Vec<&'a str> {
+    texts.clear();
+    texts.into_iter().map(|_| "").collect()
 }
 
 impl<'a> RequestFacts<'a> {
@@ -251,7 +256,7 @@ fn user(request: &BidRequest<'_>, reader: Reader<'_>) -> Option<UserKey> {
         return Some(key(IdSource::Buyer, id));
     }
     if let Some(id) = known(request.device.ifa) {
-        return Some(key(IdSource::Device, &id.to_ascii_lowercase()));
+        return Some(reader.pseudonyms.of_lower(IdSource::Device, id));
     }
     let rank = |source: &str| match reader.eid_sources {
         [] => Some(0),

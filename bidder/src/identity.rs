@@ -50,16 +50,16 @@ pub fn keys_of(
 }
 
 fn device(request: &BidRequest<'_>, reader: Reader<'_>) -> Option<UserKey> {
-    let key = |source, id: &str| reader.pseudonyms.of(source, id);
+    let pseudonyms = reader.pseudonyms;
     if let Some(id) = request.device.ifa.filter(|id| names_somebody(id)) {
-        return Some(key(IdSource::CapDevice(""), &id.to_ascii_lowercase()));
+        return Some(pseudonyms.of_lower(IdSource::CapDevice(""), id));
     }
     let of_device = |atype| matches!(atype, Some(ATYPE_DEVICE | ATYPE_APP));
     let (source, id) = best(request, |source, atype| {
         of_device(atype).then_some(())?;
         rank(reader.eid_sources, source)
     })?;
-    Some(key(IdSource::CapDevice(source), id))
+    Some(pseudonyms.of(IdSource::CapDevice(source), id))
 }
 
 fn household(request: &BidRequest<'_>, reader: Reader<'_>) -> Option<UserKey> {

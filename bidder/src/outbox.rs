@@ -66,7 +66,10 @@ impl Outbox {
 impl Batch {
     /// What the log does not take is counted.
     fn hand_over(&mut self, log: &dyn EventLog, index: u32) {
-        let Self { records, bids } = std::mem::take(self);
+        // The next batch is about as large as this one: its buffers do not grow bid by bid.
+        let next = self.records.emptied();
+        let records = std::mem::replace(&mut self.records, next);
+        let bids = std::mem::take(&mut self.bids);
         let deliveries = records.len() as u64 - bids;
         let acknowledge = Box::new(move |taken: Result<_, _>| {
             if taken.is_err() {

@@ -34,6 +34,25 @@ impl Pseudonyms {
 
     /// The pseudonym: HMAC-SHA256 of source and id, cut to 16 bytes.
     pub fn of(&self, source: IdSource<'_>, id: &str) -> UserKey {
+        let mut mac = self.begin(source);
+        mac.update(id.as_bytes());
+        finish(mac)
+    }
+
+    /// The pseudonym of an id in lower case: devices' ids are sent in either.
+    pub fn of_lower(&self, source: IdSource<'_>, id: &str) -> UserKey {
+        let mut mac = self.begin(source);
+        for part in id.as_bytes().chunks(64) {
+            let mut lower = [0; 64];
+            let lower = lower.get_mut(..part.len()).unwrap_or_default();
+            lower.copy_from_slice(part);
+            lower.make_ascii_lowercase();
+            mac.update(lower);
+        }
+        finish(mac)
+    }
+
+    fn begin(&self, source: IdSource<'_>) -> Hmac<Sha256> {
         let mut mac = self.keyed.clone();
         match source {
             IdSource::Buyer => mac.update(b"buyer\0"),
@@ -42,10 +61,13 @@ impl Pseudonyms {
             IdSource::CapDevice(source) => kind(&mut mac, b"cap-device\0", source),
             IdSource::Household(source) => kind(&mut mac, b"household\0", source),
         }
-        mac.update(id.as_bytes());
-        let digest = mac.finalize().into_bytes();
-        UserKey::from_slice(digest.get(..16).unwrap_or_default()).expect("SHA-256 has 32 bytes")
+        mac
     }
+}
+
+fn finish(mac: Hmac<Sha256>) -> UserKey {
+    let digest = mac.finalize().into_bytes();
+    UserKey::from_slice(digest.get(..16).unwrap_or_default()).expect("SHA-256 has 32 bytes")
 }
 
 fn kind(mac: &mut Hmac<Sha256>, kind: &[u8], source: &str) {
@@ -89,6 +111,10 @@ mod tests {
             Pseudonyms::new(&[2; 32]).of(IdSource::Buyer, "u"),
         ];
         assert!(others.iter().all(|other| *other != key));
+        for upper in ["", "ABC-Z", &"Xy0".repeat(50)] {
+            let lower = one.of(IdSource::Device, &upper.to_ascii_lowercase());
+            assert_eq!(one.of_lower(IdSource::Device, upper), lower);
+        }
     }
 
     #[test]

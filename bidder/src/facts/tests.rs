@@ -15,7 +15,7 @@ fn facts(json: &str, check: impl FnOnce(&RequestFacts<'_>)) {
         vendor: None,
         household_sources: &[],
     };
-    check(&read(&request, &texts, reader, Timestamp(0)));
+    check(&read(&request, (&texts, Vec::new()), reader, Timestamp(0)));
 }
 
 fn with(rest: &str) -> String {

@@ -12,6 +12,15 @@ pub struct Packed {
 }
 
 impl Packed {
+    /// Nothing yet, with room for as much as there is in this one.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        Self {
+            bytes: Vec::with_capacity(self.bytes.len()),
+            ends: Vec::with_capacity(self.ends.len()),
+        }
+    }
+
     /// Adds the payload that `write` appends to the buffer; what is there already must stay as it is.
     pub fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let before = self.bytes.len();
