@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use bench::run::Effort;
 use bench::{client, direct, open, overload, run, servers};
 
+/// That of `paceline`, for both servers.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const HELP: &str = "\
 bench bidder [--json] [--quick]   compare the bidder with a bare server
 bench decide N                    microseconds of a decision among N line items, without HTTP
