@@ -391,8 +391,9 @@ impl Learner {
             Relaxed,
         );
         if !self.paces_held {
-            for (pace, part) in self.paces.iter().zip(worker.parts) {
-                pace.follow(gradient, part);
+            self.paces[0].follow(gradient, worker.parts[0]);
+            if self.spec.kind != Kind::Linear {
+                self.paces[1].follow(gradient, worker.parts[1]);
             }
         }
         self.dense.step(gradient, worker.parts);

@@ -4,13 +4,16 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::dense;
 use super::index::{Found, Index};
-use super::simd::{Kernel, Level, dot};
+use super::simd::{Kernel, Level, dot, prefetch};
 use super::weights::{NO_ROW, Weights, WeightsError};
 use super::{FIELDS_MAX, Spec};
 use crate::weights::probability;
 
 /// Prior precision of a token's weight: a standard deviation of 0.2, as little known tokens turn out to have.
 const PRIOR_PRECISION: f32 = 25.0;
+
+/// Numbers of a cache line.
+const LINE_NUMBERS: usize = 16;
 
 /// The numbers of all fields.
 const ALL_FIELDS: [usize; FIELDS_MAX] = {
@@ -133,6 +136,8 @@ impl Scorer {
             sums.score += found.weight;
             sums.variance += 1.0 / (PRIOR_PRECISION + found.information);
             *row = self.row(found.row);
+            // All lines of all rows are on their way before the first is used.
+            row.iter().step_by(LINE_NUMBERS).for_each(prefetch);
         }
         sums
     }

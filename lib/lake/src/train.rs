@@ -239,6 +239,8 @@ impl<'a> Run<'a> {
     /// True when all passes are done, false when it was told to stop.
     fn passes(&mut self, watch: &mut dyn FnMut(&Progress<'_>) -> bool) -> Result<bool, LakeError> {
         while self.position.pass < self.plan.passes {
+            // Rows seen before would make the rates look too low.
+            self.learner.hold_paces(self.position.pass > 0);
             while let Some(input) = self.plan.inputs.get(self.position.table as usize) {
                 if !self.table(input, watch)? {
                     return Ok(false);
