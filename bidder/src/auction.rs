@@ -9,7 +9,7 @@ use store::profile::Profile;
 use crate::candidate::{Candidate, Slot, consider};
 use crate::choose::{choose, keep_best};
 use crate::config::Config;
-use crate::estimate::estimate;
+use crate::estimate::{Passed, estimate};
 use crate::explain::{Numbers, Sink, Verdict};
 use crate::facts::{RequestFacts, keys};
 use crate::frequency::{Counting, Limit, People};
@@ -120,6 +120,8 @@ pub struct Work {
     imp_keys: Vec<Keys>,
     /// What is read first of the line items that match.
     fronts: Vec<(usize, Front)>,
+    /// Those of them that the first questions leave.
+    passed: Vec<Passed>,
     pub(crate) offers: Vec<Offer>,
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) pieces: Vec<(usize, Piece)>,
@@ -138,6 +140,7 @@ impl Work {
             scratch: Scratch::default(),
             imp_keys: Vec::new(),
             fronts: Vec::new(),
+            passed: Vec::new(),
             offers: Vec::new(),
             candidates: Vec::new(),
             pieces: Vec::new(),
@@ -258,31 +261,61 @@ fn collect(
         work,
     );
     let fronts = std::mem::take(&mut work.fronts);
+    let mut passed = std::mem::take(&mut work.passed);
+    passed.clear();
     for (position, front) in &fronts {
-        let position = *position;
         let mut numbers = Numbers::default();
-        let first = slot.ask_first(auction, (position, *front), &mut numbers);
-        let considered = first.and_then(|()| {
-            let estimated = estimate(auction, slot, (position, *front), numbers);
-            if let Some(made) = estimated {
-                return made.map(|candidate| work.candidates.push(candidate));
+        let first = slot.ask_first(auction, (*position, *front), &mut numbers);
+        match first.and_then(|()| Passed::read(auction, (*position, *front), numbers)) {
+            Ok(one) => passed.push(one),
+            Err(why) => {
+                let explain = explain.as_deref_mut();
+                end(
+                    (auction, slot),
+                    work,
+                    (*position, numbers),
+                    (Err(why), explain),
+                );
             }
-            let item = auction.snapshot.items.get(position);
-            let item = item.ok_or(Reject::NotLive)?;
-            consider(auction, slot, (position, item, wins), (work, &mut numbers))
-        });
-        if let Some(sink) = explain.as_deref_mut() {
-            let refused = considered.as_ref().err().copied();
-            if let Some(item) = auction.snapshot.items.get(position) {
-                let verdict = verdict(slot.imp, item, refused, numbers);
-                sink.note(slot.position, position, verdict);
-            }
-        }
-        if let Err(why) = considered {
-            refuse(auction, work, position, why);
         }
     }
-    (work.narrowed, work.fronts) = (narrowed, fronts);
+    for one in &passed {
+        let (position, mut numbers) = (one.position, one.numbers());
+        let considered = match estimate(auction, slot, one) {
+            Some(made) => made.map(|candidate| work.candidates.push(candidate)),
+            None => match auction.snapshot.items.get(position) {
+                Some(item) => consider(auction, slot, (position, item, wins), (work, &mut numbers)),
+                None => Err(Reject::NotLive),
+            },
+        };
+        let explain = explain.as_deref_mut();
+        end(
+            (auction, slot),
+            work,
+            (position, numbers),
+            (considered, explain),
+        );
+    }
+    (work.narrowed, work.fronts, work.passed) = (narrowed, fronts, passed);
+}
+
+/// Counts and notes how far a line item got.
+fn end(
+    (auction, slot): (&Auction<'_>, &Slot<'_>),
+    work: &mut Work,
+    (position, numbers): (usize, Numbers),
+    (considered, explain): (Result<(), Reject>, Option<&mut Sink>),
+) {
+    let refused = considered.err();
+    if let Some(sink) = explain
+        && let Some(item) = auction.snapshot.items.get(position)
+    {
+        let verdict = verdict(slot.imp, item, refused, numbers);
+        sink.note(slot.position, position, verdict);
+    }
+    if let Some(why) = refused {
+        refuse(auction, work, position, why);
+    }
 }
 
 /// Counts what matches and copies what is read of it first. Nothing waits for anything in here, so that the reads of

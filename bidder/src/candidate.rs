@@ -193,12 +193,20 @@ impl<'a> Slot<'a> {
         Ok(())
     }
 
-    /// The terms on which an ad is shown without a deal.
+    /// The terms on which an ad is shown without a deal. The line item's `shape` spares most ads being read.
     ///
     /// # Errors
     /// Why they cannot be read.
-    pub(crate) fn open_terms(&self, auction: &Auction<'_>, ad: &AdFront) -> Result<Terms, Reject> {
-        let media = match ad.shape {
+    pub(crate) fn open_terms(
+        &self,
+        auction: &Auction<'_>,
+        (shape, ad): (Shape, &AdFront),
+    ) -> Result<Terms, Reject> {
+        let shape = match shape {
+            Shape::Mixed => ad.shape,
+            common => common,
+        };
+        let media = match shape {
             Shape::Video => self.imp.video.as_ref(),
             Shape::Audio => self.imp.audio.as_ref(),
             Shape::Banner(_) | Shape::Native | Shape::Mixed => None,
@@ -407,6 +415,7 @@ fn try_ad(
         bid: item.line_item.bid,
         max_bid: item.line_item.max_bid,
         currency: live.campaign.currency,
+        multiplier: live.money.multiplier(),
         money: &live.money,
     };
     check_bound(auction, means, offers, numbers)?;

@@ -10,7 +10,7 @@ use crate::explain::Numbers;
 use crate::money::CampaignMoney;
 use crate::price;
 use crate::rules::Offer;
-use crate::snapshot::{AdFront, Buys, Front};
+use crate::snapshot::{AdFront, Buys, Front, Quote};
 
 /// The offer taken, campaign-currency micros for one unit of the answer's currency, and the bid's whole cost.
 pub(crate) type Priced = (Offer, i64, Micros);
@@ -24,8 +24,52 @@ pub(crate) struct Means<'a> {
     pub(crate) max_bid: Cpm,
     /// The currency of both.
     pub(crate) currency: Currency,
+    /// Pacing's multiplier.
+    pub(crate) multiplier: f64,
     /// Its campaign's money.
     pub(crate) money: &'a CampaignMoney,
+}
+
+/// A line item that the first questions left, with what its price follows from. Nothing of it is looked at when it is
+/// read, so that the reads of many line items overlap.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Passed {
+    pub(crate) position: usize,
+    front: Front,
+    quote: Quote,
+    factor_ppm: i64,
+    multiplier: f64,
+}
+
+impl Passed {
+    /// Reads what a line item bids.
+    ///
+    /// # Errors
+    /// `NotLive` where the snapshot has no such line item.
+    pub(crate) fn read(
+        auction: &Auction<'_>,
+        (position, front): (usize, Front),
+        numbers: Numbers,
+    ) -> Result<Self, Reject> {
+        let fronts = &auction.snapshot.fronts;
+        let funds = fronts.funds.get(front.campaign as usize);
+        let funds = funds.ok_or(Reject::NotLive)?;
+        Ok(Self {
+            position,
+            front,
+            quote: *fronts.quotes.get(position).ok_or(Reject::NotLive)?,
+            factor_ppm: numbers.factor_ppm,
+            multiplier: funds.money.multiplier(),
+        })
+    }
+
+    /// The numbers that are known of it.
+    pub(crate) fn numbers(&self) -> Numbers {
+        Numbers {
+            factor_ppm: self.factor_ppm,
+            ..Numbers::default()
+        }
+    }
 }
 
 /// What a line item would bid in the open auction with the only one of its ads that fits by shape, before any other
@@ -35,11 +79,9 @@ pub(crate) struct Means<'a> {
 pub(crate) fn estimate(
     auction: &Auction<'_>,
     slot: &Slot<'_>,
-    (position, front): (usize, Front),
-    mut numbers: Numbers,
+    passed: &Passed,
 ) -> Option<Result<Candidate, Reject>> {
-    let fronts = &auction.snapshot.fronts;
-    let quote = fronts.quotes.get(position)?;
+    let (fronts, quote, front) = (&auction.snapshot.fronts, passed.quote, passed.front);
     let bought_openly = match quote.buys {
         Buys::Open => true,
         Buys::Everywhere => slot.imp.pmp.deals.is_empty(),
@@ -48,29 +90,40 @@ pub(crate) fn estimate(
     if !slot.estimates || !bought_openly || quote.roadblock {
         return None;
     }
-    let ads = fronts.ads_of(position).iter().take(CREATIVES_TRIED_MAX);
-    let asked = ads.len() == 1;
-    let fits = |(_, ad): &(usize, &AdFront)| asked || slot.could_take(ad.shape);
-    let mut fitting = ads.enumerate().filter(fits);
-    let (at, ad) = fitting.next()?;
-    if fitting.next().is_some() {
-        return None;
-    }
+    let ads = fronts.ads_of(passed.position);
+    let at = match ads {
+        // Its shape is the line item's, which has been asked for.
+        [_] => 0,
+        more => only_fitting(slot, more)?,
+    };
+    let ad = ads.get(at)?;
     let means = Means {
         bid: quote.bid,
         max_bid: quote.max_bid,
         currency: front.currency,
+        multiplier: passed.multiplier,
         money: &fronts.funds.get(front.campaign as usize)?.money,
     };
-    let made = slot.open_terms(auction, ad).and_then(|terms| {
-        let offer = Offer {
-            deal: None,
-            terms,
-            guaranteed: false,
-        };
-        appraise(auction, slot, (means, ad), (&[offer], &mut numbers))
-    });
-    Some(made.map(|priced| slot.candidate((position, at), numbers, priced)))
+    let mut numbers = passed.numbers();
+    let made = slot
+        .open_terms(auction, (front.shape, ad))
+        .and_then(|terms| {
+            let offer = Offer {
+                deal: None,
+                terms,
+                guaranteed: false,
+            };
+            appraise(auction, slot, (means, ad), (&[offer], &mut numbers))
+        });
+    Some(made.map(|priced| slot.candidate((passed.position, at), numbers, priced)))
+}
+
+/// The position of the ad that fits by shape; none where several do.
+fn only_fitting(slot: &Slot<'_>, ads: &[AdFront]) -> Option<usize> {
+    let ads = ads.iter().take(CREATIVES_TRIED_MAX).enumerate();
+    let mut fitting = ads.filter(|(_, ad)| slot.could_take(ad.shape));
+    let (at, _) = fitting.next()?;
+    fitting.next().is_none().then_some(at)
 }
 
 /// What an ad on one impression is worth, its price on the first of the offers that it reaches, and its cost.
@@ -89,7 +142,7 @@ pub(crate) fn appraise(
         (numbers.click, numbers.conversion) = (prediction.click, prediction.conversion);
     }
     numbers.value = price::value(means.bid, numbers.click, numbers.conversion);
-    numbers.multiplier = means.money.multiplier();
+    numbers.multiplier = means.multiplier;
     let (market, own, max_bid) = (auction.market, means.currency, means.max_bid);
     let in_answer = |value: Cpm| price::value_in(market.fx, value, own, market.currency);
     let value = price::modified(numbers.value, numbers.factor_ppm);
