@@ -1,4 +1,4 @@
-//! Tables of examples as files: tab-separated text, plain or gzipped, caches of hashed rows, and written files that
+//! Tables of examples as files: tab-separated text, plain or gzipped, Parquet (feature `parquet`), caches of hashed rows, and written files that
 //! are there whole or not at all.
 //!
 //! A [`Source`] fills [`Batch`]es with hashed rows: what a learner takes is what a cache holds, without a copy.
@@ -10,6 +10,8 @@ pub mod file;
 pub mod judge;
 mod lines;
 pub mod model;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 pub mod plot;
 pub mod registry;
 pub mod train;
@@ -43,6 +45,9 @@ pub fn open(
 ) -> Result<Box<dyn Source>, LakeError> {
     match format {
         Format::Tsv => Ok(Box::new(tsv::Tsv::open(path, columns, wanted)?)),
+        #[cfg(feature = "parquet")]
+        Format::Parquet => Ok(Box::new(parquet::Parquet::open(path, columns, wanted)?)),
+        #[cfg(not(feature = "parquet"))]
         Format::Parquet => Err(LakeError::NoParquet),
     }
 }
