@@ -51,7 +51,7 @@ pub(crate) fn router(app: &App) -> Router {
 }
 
 fn page_routes() -> Router<App> {
-    use pages::{advertiser, campaign, creative, line_item, people, sign_in};
+    use pages::{advertiser, campaign, creative, export, line_item, people, sign_in};
     Router::new()
         .route("/", get(pages::overview::show))
         .route("/login", get(sign_in::show).post(sign_in::send))
@@ -74,6 +74,7 @@ fn page_routes() -> Router<App> {
             get(campaign::show).post(campaign::replace),
         )
         .route("/campaigns/{id}/edit", get(campaign::edit))
+        .route("/campaigns/{id}/report.csv", get(export::line_items))
         .route("/campaigns/{id}/status", post(campaign::set_status))
         .route("/campaigns/{id}/line-items", post(line_item::create))
         .route("/campaigns/{id}/line-items/new", get(line_item::new))

@@ -3,6 +3,7 @@
 pub(crate) mod advertiser;
 pub(crate) mod campaign;
 pub(crate) mod creative;
+pub(crate) mod export;
 pub(crate) mod layout;
 pub(crate) mod line_item;
 pub(crate) mod overview;

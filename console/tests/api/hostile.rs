@@ -134,3 +134,31 @@ async fn pages_show_the_numbers() {
         StatusCode::METHOD_NOT_ALLOWED
     );
 }
+
+#[tokio::test]
+async fn no_name_is_a_formula_in_a_spreadsheet() {
+    let world = World::new();
+    deliver(&world);
+    let mut one = line_item(
+        "=HYPERLINK(\"https://evil.example\"),1",
+        CampaignId(1),
+        CreativeId(1),
+    );
+    one.id = domain::LineItemId(1);
+    world.campaigns.put_line_item(&one).unwrap();
+    let sheet = world.get("/campaigns/1/report.csv", ANN).await;
+    assert_eq!(sheet.status, StatusCode::OK);
+    assert_eq!(sheet.header("content-type"), "text/csv; charset=utf-8");
+    assert_eq!(sheet.header("x-content-type-options"), "nosniff");
+    assert!(
+        sheet
+            .header("content-disposition")
+            .starts_with("attachment")
+    );
+    let lines: Vec<_> = sheet.body.lines().collect();
+    let expected = "1,\"'=HYPERLINK(\"\"https://evil.example\"\"),1 line item\",";
+    assert!(lines[1].starts_with(expected), "{}", sheet.body);
+    let columns = lines[0].split(',').count();
+    // The name has one comma.
+    assert_eq!(lines[1].split(',').count(), columns + 1, "{}", sheet.body);
+}

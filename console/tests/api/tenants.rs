@@ -15,6 +15,7 @@ const PAGES: &[&str] = &[
     "/advertisers/2/creatives/new?format=video",
     "/campaigns/2",
     "/campaigns/2/edit",
+    "/campaigns/2/report.csv",
     "/campaigns/2/line-items/new",
     "/line-items/2/edit",
     "/creatives/2",
