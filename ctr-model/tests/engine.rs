@@ -192,6 +192,51 @@ fn two_threads_learn_about_as_well_as_one() {
 }
 
 #[test]
+fn late_clicks_make_up_for_negatives() {
+    let examples = examples(20_000, 11);
+    let (mut prompt, _) = learned(Kind::Ffm, 4, &examples);
+    let mut late = Learner::new(spec(Kind::Ffm, 4), 7).unwrap();
+    let each = || examples.columns.chunks_exact(FIELDS).zip(&examples.labels);
+    let mut waiting = std::collections::VecDeque::new();
+    for (columns, &label) in each() {
+        late.learn(columns, 0.0, 1.0);
+        waiting.push_back((columns, label));
+        if waiting.len() > 200
+            && let Some((columns, _)) = waiting.pop_front().filter(|(_, label)| *label > 0.5)
+        {
+            late.correct(columns);
+        }
+    }
+    for (columns, _) in waiting.into_iter().filter(|(_, label)| *label > 0.5) {
+        late.correct(columns);
+    }
+    let mean = |learner: &mut Learner| {
+        let sum = each()
+            .map(|(columns, _)| learner.predict(columns))
+            .sum::<f32>();
+        sum / examples.labels.len() as f32
+    };
+    let truth = examples.labels.iter().sum::<f32>() / examples.labels.len() as f32;
+    let (prompt, late) = (mean(&mut prompt), mean(&mut late));
+    assert!((prompt / truth - 1.0).abs() < 0.03, "{prompt} of {truth}");
+    assert!((late / truth - 1.0).abs() < 0.1, "{late} of {truth}");
+}
+
+#[test]
+fn held_rates_stay() {
+    let examples = examples(2_000, 12);
+    let (mut learner, _) = learned(Kind::Ffm, 4, &examples);
+    let found = learner.snapshot().optimiser.paces;
+    assert_eq!(found.len(), 4);
+    learner.hold_paces(true);
+    learn(&mut learner, &examples, 1);
+    assert_eq!(learner.snapshot().optimiser.paces, found);
+    learner.hold_paces(false);
+    learn(&mut learner, &examples, 1);
+    assert_ne!(learner.snapshot().optimiser.paces, found);
+}
+
+#[test]
 fn what_is_no_number_is_not_learned() {
     let examples = examples(1_000, 7);
     let (mut learner, _) = learned(Kind::Ffm, 4, &examples);

@@ -190,6 +190,24 @@ impl Learner {
         predicted[0]
     }
 
+    /// A late click on an example that was already learned as label 0.
+    ///
+    /// The log loss has the gradient p - y, so turning y from 0 to 1 changes it by exactly -1 whatever p was
+    /// when the example was learned. Tokens that were forgotten since are left out.
+    ///
+    /// # Panics
+    /// When `columns` does not have one token a field.
+    pub fn correct(&mut self, columns: &[u32]) {
+        self.with_workers(|learner, workers| {
+            if let Some(worker) = workers.first_mut() {
+                learner.look_up(&mut worker.now, columns);
+                learner.score(worker);
+                // What the example said about how sure to be is counted already: no information is added.
+                learner.step(worker, -1.0, 0.0);
+            }
+        });
+    }
+
     /// Learns rows, on so many threads; `predictions` gets what was predicted of each before it was learned.
     /// With one thread the result depends on nothing but the rows and the seed.
     ///
@@ -296,6 +314,7 @@ impl Learner {
         let predicted = probability(score);
         let gradient = (predicted - label) * weight.clamp(0.0, IMPORTANCE_MAX);
         if gradient.is_finite() && weight > 0.0 {
+            self.follow(worker, gradient);
             self.step(worker, gradient, predicted);
         }
         worker.counts.examples += 1;
@@ -381,6 +400,17 @@ impl Learner {
         })
     }
 
+    /// Lets the rates find themselves by an example that is not learned yet.
+    fn follow(&self, worker: &Worker, gradient: f32) {
+        if self.paces_held {
+            return;
+        }
+        self.paces[0].follow(gradient, worker.parts[0]);
+        if self.spec.kind != Kind::Linear {
+            self.paces[1].follow(gradient, worker.parts[1]);
+        }
+    }
+
     /// Moves all numbers of the example whose score was computed.
     fn step(&self, worker: &mut Worker, gradient: f32, predicted: f32) {
         let [bias, information] = unpacked(self.bias.load(Relaxed));
@@ -390,12 +420,6 @@ impl Learner {
             packed([bias.clamp(-SCORE_MAX, SCORE_MAX), information]),
             Relaxed,
         );
-        if !self.paces_held {
-            self.paces[0].follow(gradient, worker.parts[0]);
-            if self.spec.kind != Kind::Linear {
-                self.paces[1].follow(gradient, worker.parts[1]);
-            }
-        }
         self.dense.step(gradient, worker.parts);
         self.level.run(LinearStep {
             weights: &mut worker.weights,
