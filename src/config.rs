@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bidder::invalid_traffic::TrafficLists;
+use bidder::sellers::AuthorizedSellers;
 use bidder::supply::BlockedSellers;
 use domain::{Clock, Currency, FxTable, Micros};
 use event_log::embedded::EmbeddedConfig;
@@ -144,6 +145,7 @@ impl Config {
         rules::check(&file)?;
         let bidder = bidder::Config {
             traffic: lists::read(&file.ivt)?,
+            sellers: lists::sellers(&file.bidder.sellers_file)?,
             skadnetwork: skadnetwork::read(&file.skadnetwork)?,
             ..bidder_config(&file, fx, fee_ppm as i64)
         };
@@ -276,6 +278,7 @@ fn bidder_config(file: &File, fx: FxTable, fee_ppm: i64) -> bidder::Config {
             .filter(|path| !path.as_os_str().is_empty()),
         tcf_vendor_id: Some(file.privacy.tcf_vendor_id).filter(|id| *id > 0),
         traffic: TrafficLists::default(),
+        sellers: AuthorizedSellers::default(),
         missing_agent: lists::missing_agent(&file.ivt),
         blocked_sellers: BlockedSellers::new(
             file.bidder.blocked_sellers.iter().map(String::as_str),

@@ -234,6 +234,7 @@ fn line_item(campaign: CampaignId, name: String, creatives: Vec<CreativeId>) -> 
         creatives,
         rotation: Default::default(),
         roadblock: false,
+        authorized_sellers: false,
     }
 }
 

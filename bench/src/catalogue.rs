@@ -223,6 +223,7 @@ fn line_item((id, campaign): (u64, u64), targeting: Targeting, rng: &mut SplitMi
         creatives: vec![CreativeId(id)],
         rotation: Default::default(),
         roadblock: false,
+        authorized_sellers: false,
     }
 }
 

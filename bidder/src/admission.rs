@@ -34,6 +34,16 @@ pub(crate) fn deadline_us(
     Ok(call.arrived_us + ours_us)
 }
 
+/// Whether everybody who sells may do so; nobody may where no table was loaded.
+pub(crate) fn authorized(
+    shared: &Shared,
+    exchange: &ExchangeConfig,
+    request: &BidRequest<'_>,
+) -> Result<(), NoBid> {
+    let sellers = &shared.config.sellers;
+    sellers.check(&exchange.chain.domain, request)
+}
+
 /// Whether a request from people, sold by whom we buy from, may be bid for; returns the seat we bid as.
 ///
 /// # Errors
@@ -44,6 +54,9 @@ pub(crate) fn check<'a>(
     request: &BidRequest<'_>,
 ) -> Result<&'a str, NoBid> {
     shared.traffic.check(request)?;
+    if exchange.authorized_sellers {
+        authorized(shared, exchange, request)?;
+    }
     supply::check(&exchange.chain, &shared.config.blocked_sellers, request)?;
     let seat = exchange.seat.as_ref().unwrap_or(&shared.config.seat);
     if allows_seat(request.wseat, request.bseat, seat) {

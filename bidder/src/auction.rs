@@ -43,6 +43,8 @@ pub struct Auction<'a> {
     pub exchange: (&'a str, usize),
     /// What first price bids of a value.
     pub shade: f64,
+    /// Whether everybody who sells is known to be allowed to.
+    pub authorized: bool,
     /// Knobs.
     pub config: &'a Config,
     /// Bids whose impressions are not known yet.

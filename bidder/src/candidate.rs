@@ -273,6 +273,9 @@ pub(crate) fn consider(
     if slot.quantity < 1 {
         return Err(Reject::Floor);
     }
+    if item.line_item.authorized_sellers && !auction.authorized {
+        return Err(Reject::Targeting);
+    }
     roadblock::check(auction, slot.imp, item)?;
     auction.counting().check(&item.limits)?;
     let mut best: Option<Candidate> = None;

@@ -8,6 +8,7 @@ use domain::{Currency, FxTable};
 
 use crate::gate::Authorization;
 use crate::invalid_traffic::{MissingAgent, TrafficLists};
+use crate::sellers::AuthorizedSellers;
 use crate::skadn::AdNetwork;
 use crate::supply::{BlockedSellers, ChainConfig};
 
@@ -91,6 +92,8 @@ pub struct Config {
     pub missing_agent: MissingAgent,
     /// Sellers that are not bought from on any exchange whose chains are looked at.
     pub blocked_sellers: BlockedSellers,
+    /// Who may sell, for exchanges and line items that want to know.
+    pub sellers: AuthorizedSellers,
     /// A city database in MaxMind's format, for requests that do not say where the device is.
     pub geo_database: Option<PathBuf>,
     /// Sources of `user.eids` that name a household, best first; with none listed, no household is known.
@@ -133,6 +136,7 @@ impl Default for Config {
             traffic: TrafficLists::default(),
             missing_agent: MissingAgent::default(),
             blocked_sellers: BlockedSellers::default(),
+            sellers: AuthorizedSellers::default(),
             household_sources: Vec::new(),
             explain_requests: 0,
             explain_every: 100,
@@ -184,6 +188,8 @@ pub struct ExchangeConfig {
     pub authorization: Option<Authorization>,
     /// How its supply chains are judged.
     pub chain: ChainConfig,
+    /// Whether its requests are bid on only where everybody in them may sell.
+    pub authorized_sellers: bool,
     /// Whether only creatives that it has approved are bid.
     pub approval_required: bool,
 }
@@ -207,6 +213,7 @@ impl Default for ExchangeConfig {
             per_imp: PerImp::default(),
             authorization: None,
             chain: ChainConfig::default(),
+            authorized_sellers: false,
             approval_required: false,
         }
     }

@@ -312,6 +312,9 @@ impl BidderCore {
             market,
             exchange: (call.exchange, position.unwrap_or(0)),
             shade: exchange.shade,
+            authorized: exchange.authorized_sellers
+                || !shared.config.sellers.is_empty()
+                    && admission::authorized(&shared, exchange, request).is_ok(),
             config: &shared.config,
             recent: &shared.recent,
             now,

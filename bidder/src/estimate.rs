@@ -74,7 +74,7 @@ impl Passed {
 
 /// What a line item would bid in the open auction with the only one of its ads that fits by shape, before any other
 /// rule is asked: most are outbid, and nobody has to know then whether they might have bid. Nothing where more ads
-/// fit, where it may buy on a deal, where it is a roadblock, or where everything is to be explained: all rules come
+/// fit, where it may buy on a deal, where it asks for more than one impression can tell, or where everything is to be explained: all rules come
 /// first there.
 pub(crate) fn estimate(
     auction: &Auction<'_>,
@@ -87,7 +87,7 @@ pub(crate) fn estimate(
         Buys::Everywhere => slot.imp.pmp.deals.is_empty(),
         Buys::Named => false,
     };
-    if !slot.estimates || !bought_openly || quote.roadblock {
+    if !slot.estimates || !bought_openly || quote.asks_more {
         return None;
     }
     let ads = fronts.ads_of(passed.position);

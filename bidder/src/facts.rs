@@ -151,14 +151,14 @@ fn set(text: &mut String, value: &str) {
 }
 
 /// The host of an address.
-fn host_of(url: &str) -> Option<&str> {
+pub(crate) fn host_of(url: &str) -> Option<&str> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = rest.split(['/', '?', '#', ':']).next()?;
     (!host.is_empty()).then_some(host)
 }
 
 /// Some exchanges send an address or a `www.` where a domain belongs.
-fn bare_domain(domain: &str) -> &str {
+pub(crate) fn bare_domain(domain: &str) -> &str {
     let host = host_of(domain).unwrap_or_default();
     let bare = match host.get(..4) {
         Some(www) if www.eq_ignore_ascii_case("www.") => host.get(4..).unwrap_or_default(),

@@ -44,6 +44,7 @@ pub mod rotation;
 pub mod rules;
 pub mod samples;
 pub mod score;
+pub mod sellers;
 pub mod served;
 pub mod server;
 mod shared;

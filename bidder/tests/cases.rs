@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use bidder::config::{ExchangeConfig, NoBidStyle, Pays, PerImp};
+use bidder::sellers::AuthorizedSellers;
 use bidder::skadn::AdNetwork;
 use bidder::supply::{BlockedSellers, ChainConfig, ChainRule};
 use bidder::{Config, Explanation, Reply};
@@ -14,6 +15,20 @@ use p256::SecretKey;
 use p256::pkcs8::{EncodePrivateKey, LineEnding};
 use serde_json::Value;
 use support::World;
+
+/// What a crawler found.
+const SELLERS: &str = "
+ads,news.example,ssp.example,77,DIRECT
+ads,news.example,ssp.example,78,RESELLER
+ads,news.example,net.example,n1,DIRECT
+ads,news.example,open.example,A1,DIRECT
+ads,empty.example
+ads,dev.example,ssp.example,app-9,DIRECT
+app,com.game,dev.example
+seller,ssp.example,77,PUBLISHER
+seller,ssp.example,app-9,BOTH
+seller,net.example,n1,INTERMEDIARY
+";
 
 /// Exchanges that cases may name beside the generic one.
 fn config() -> Config {
@@ -24,6 +39,7 @@ fn config() -> Config {
         household_sources: vec!["homes.example".to_owned()],
         ..Config::default()
     };
+    config.sellers = AuthorizedSellers::parse(SELLERS).unwrap();
     let key = SecretKey::from_slice(&[7; 32]).unwrap();
     let pem = key.to_pkcs8_pem(LineEnding::LF).unwrap();
     config.skadnetwork = Some(AdNetwork::new("ours.skadnetwork", Some(300), &pem).unwrap());
@@ -50,6 +66,18 @@ fn config() -> Config {
                 rule: ChainRule::RequireComplete,
                 domain: "chained.example".into(),
                 publisher_is_seller: true,
+            },
+            ..ExchangeConfig::default()
+        },
+    );
+    exchange(
+        "authorized",
+        ExchangeConfig {
+            no_bid: NoBidStyle::Reason,
+            authorized_sellers: true,
+            chain: ChainConfig {
+                domain: "ssp.example".into(),
+                ..ChainConfig::default()
             },
             ..ExchangeConfig::default()
         },

@@ -90,7 +90,7 @@ fn advice(reject: Reject) -> &'static str {
             "Activate the line item, its campaign and at least one of its creatives, and check the flight's dates."
         }
         Reject::Targeting => {
-            "Widen the include lists or shorten the exclude lists if this is most of your traffic."
+            "Widen the include lists or shorten the exclude lists if this is most of your traffic; sellers that are not authorized count here too."
         }
         Reject::Format => {
             "Add creatives in the sizes and formats that the slots ask for: 300x250, 728x90 and 320x50 cover most banners."

@@ -246,6 +246,7 @@ fn line_item(
         creatives: vec![creative],
         rotation: Default::default(),
         roadblock: false,
+        authorized_sellers: false,
     };
     store.put_line_item(&line_item).expect("it is complete");
 }

@@ -246,6 +246,7 @@ fn one(file: &Exchange) -> ExchangeConfig {
             domain: file.domain.clone(),
             publisher_is_seller: file.schain_publisher,
         },
+        authorized_sellers: file.authorized_sellers,
         approval_required: file.creative_approval == file::CreativeApproval::Required,
     }
 }

@@ -62,6 +62,8 @@ pub(crate) struct Bidder {
     /// Empty: none.
     pub geo_database: PathBuf,
     pub blocked_sellers: Vec<String>,
+    /// Empty: none.
+    pub sellers_file: PathBuf,
     pub household_sources: Vec<String>,
 }
 
@@ -190,6 +192,7 @@ pub(crate) struct Exchange {
     /// Empty: the last seller may have any name.
     pub domain: String,
     pub schain_publisher: bool,
+    pub authorized_sellers: bool,
     pub creative_approval: CreativeApproval,
     pub hold_web_s: u32,
     pub hold_app_s: u32,
@@ -297,6 +300,7 @@ impl Default for Bidder {
             eid_sources: defaults.eid_sources,
             geo_database: PathBuf::new(),
             blocked_sellers: Vec::new(),
+            sellers_file: PathBuf::new(),
             household_sources: defaults.household_sources,
         }
     }
@@ -393,6 +397,7 @@ impl Default for Exchange {
             schain: Chain::Check,
             domain: String::new(),
             schain_publisher: false,
+            authorized_sellers: false,
             creative_approval: CreativeApproval::None,
             hold_web_s: 60,
             hold_app_s: 300,

@@ -4,12 +4,15 @@ use std::io::Read;
 use std::path::Path;
 
 use bidder::invalid_traffic::{MissingAgent, TrafficLists};
+use bidder::sellers::AuthorizedSellers;
 
 use super::file::{self, Ivt};
 use super::{ConfigError, rule};
 
 /// Largest list that is read, in bytes: a million ranges take under 50 MB.
 const LIST_BYTES_MAX: u64 = 64 << 20;
+/// Largest table of sellers, in bytes: some ten million rows.
+const SELLERS_BYTES_MAX: u64 = 512 << 20;
 
 /// Reads both lists.
 ///
@@ -20,15 +23,26 @@ pub(super) fn read(ivt: &Ivt) -> Result<TrafficLists, ConfigError> {
     let wrong = |key: &str, path: &Path, error: &dyn std::fmt::Display| {
         rule(key, &path.display().to_string(), &error.to_string())
     };
-    if let Some(text) = text(&ivt.user_agents_file)? {
+    if let Some(text) = text(("ivt", LIST_BYTES_MAX), &ivt.user_agents_file)? {
         let added = lists.add_agents(&text);
         added.map_err(|e| wrong("ivt.user_agents_file", &ivt.user_agents_file, &e))?;
     }
-    if let Some(text) = text(&ivt.ip_ranges_file)? {
+    if let Some(text) = text(("ivt", LIST_BYTES_MAX), &ivt.ip_ranges_file)? {
         let added = lists.add_ranges(&text);
         added.map_err(|e| wrong("ivt.ip_ranges_file", &ivt.ip_ranges_file, &e))?;
     }
     Ok(lists)
+}
+
+/// Who may sell, as a crawler found it.
+///
+/// # Errors
+/// Naming the key, the file, and the line that is wrong.
+pub(super) fn sellers(path: &Path) -> Result<AuthorizedSellers, ConfigError> {
+    let key = "bidder.sellers_file";
+    let text = text((key, SELLERS_BYTES_MAX), path)?.unwrap_or_default();
+    AuthorizedSellers::parse(&text)
+        .map_err(|error| rule(key, &path.display().to_string(), &error.to_string()))
 }
 
 /// What is made of requests without a user agent.
@@ -39,7 +53,7 @@ pub(super) fn missing_agent(ivt: &Ivt) -> MissingAgent {
     }
 }
 
-fn text(path: &Path) -> Result<Option<String>, ConfigError> {
+fn text((key, most): (&str, u64), path: &Path) -> Result<Option<String>, ConfigError> {
     if path.as_os_str().is_empty() {
         return Ok(None);
     }
@@ -49,12 +63,12 @@ fn text(path: &Path) -> Result<Option<String>, ConfigError> {
     };
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(failed)?;
-    let read = file.take(LIST_BYTES_MAX + 1).read_to_string(&mut text);
-    if read.map_err(failed)? as u64 > LIST_BYTES_MAX {
+    let read = file.take(most + 1).read_to_string(&mut text);
+    if read.map_err(failed)? as u64 > most {
         return Err(rule(
-            "ivt",
+            key,
             &path.display().to_string(),
-            "must have at most 64 MiB",
+            &format!("must have at most {} MiB", most >> 20),
         ));
     }
     Ok(Some(text))

@@ -44,6 +44,7 @@ fn snapshot(count: u64, budget: Micros) -> Snapshot {
         creatives: vec![CreativeId(1)],
         rotation: Default::default(),
         roadblock: false,
+        authorized_sellers: false,
     });
     let creative = Creative {
         id: CreativeId(1),

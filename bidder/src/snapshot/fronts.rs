@@ -55,8 +55,8 @@ pub struct Quote {
     count: u16,
     /// Where it buys.
     pub buys: Buys,
-    /// It shows on all impressions of a request or on none.
-    pub roadblock: bool,
+    /// It asks more of a request than an estimate looks at: all of its impressions, or authorized sellers.
+    pub asks_more: bool,
 }
 
 const _: () = assert!(size_of::<Quote>() <= 32, "two quotes share a cache line");
@@ -123,7 +123,7 @@ impl Fronts {
                     Deals::OpenAndAnyDeal => Buys::Everywhere,
                     Deals::Only(_) => Buys::Named,
                 },
-                roadblock: item.line_item.roadblock,
+                asks_more: item.line_item.roadblock || item.line_item.authorized_sellers,
             });
             fronts.ads.extend(item.ads.iter().map(ad_front));
         }

@@ -239,7 +239,7 @@ fn standard(name: &str) -> Plainly {
         return it;
     }
     match name {
-        "banner" => {}
+        "banner" | "authorized" => {}
         "banner-cpc" => it.bid = BidModel::Cpc(Micros(200_000)),
         "banner-cpa" => it.bid = BidModel::Cpa(Micros::from_units(6)),
         "banner-rich" => it.bid = BidModel::Cpm(cpm(4.0)),
@@ -439,6 +439,7 @@ fn put(store: &MemoryCampaigns, name: &str) -> (String, LineItemId, CreativeId) 
         creatives,
         rotation: Default::default(),
         roadblock: it.roadblock,
+        authorized_sellers: name == "authorized",
     };
     let line_item = store.put_line_item(&line_item).unwrap();
     (name.to_owned(), line_item, creative)

@@ -32,10 +32,18 @@ const ROTATIONS: &[(&str, &str)] = &[
     ("sequence", "one after the other to each user"),
 ];
 /// What it can want beside, with its meaning.
-const OPTIONS: &[(&str, &str)] = &[(
-    ROADBLOCK,
-    "Roadblock: all slots of a page together, or none; only where the exchange says that a request has them all",
-)];
+const OPTIONS: &[(&str, &str)] = &[
+    (
+        ROADBLOCK,
+        "Roadblock: all slots of a page together, or none; only where the exchange says that a request has them all",
+    ),
+    (
+        AUTHORIZED_SELLERS,
+        "Authorized sellers: only where ads.txt and sellers.json list everybody who sells",
+    ),
+];
+/// Everybody who sells is listed.
+const AUTHORIZED_SELLERS: &str = "authorized_sellers";
 /// All slots of a page or none.
 const ROADBLOCK: &str = "roadblock";
 
@@ -74,7 +82,7 @@ pub(crate) fn draw(form: &FormView<'_>, creatives: &[Creative]) -> Markup {
         }
         (targeting::draw(form))
         (frequency::draw(form, "this line item"))
-        (form.boxes("options", "Only as a whole", &options))
+        (form.boxes("options", "Wanted beside", &options))
         h3 { "Deals" }
         div.columns {
             (form.choice("deals.type", "It buys", DEALS))
@@ -115,6 +123,9 @@ pub(crate) fn values(line_item: &LineItem) -> Values {
     if document.roadblock {
         values.set("options", ROADBLOCK);
     }
+    if document.authorized_sellers {
+        values.set("options", AUTHORIZED_SELLERS);
+    }
     values.set("deals.type", document.deals.kind.word());
     values.set("deals.ids", document.deals.ids.join("\n"));
     values
@@ -146,6 +157,7 @@ pub(crate) fn parse(values: &Values, id: u64, campaign: u64) -> Result<LineItem,
         },
         rotation: parse_rotation(&mut reader, &creative_ids),
         roadblock: options.contains(&ROADBLOCK),
+        authorized_sellers: options.contains(&AUTHORIZED_SELLERS),
         creative_ids,
         warnings: Vec::new(),
     };

@@ -303,5 +303,6 @@ pub(crate) fn line_item(name: &str, campaign: CampaignId, creative: CreativeId) 
         creatives: vec![creative],
         rotation: Default::default(),
         roadblock: false,
+        authorized_sellers: false,
     }
 }

@@ -151,6 +151,8 @@ pub struct LineItem {
     pub rotation: Rotation,
     /// Whether it takes all impressions of a page together or none (`allimps`, `seatbid.group`).
     pub roadblock: bool,
+    /// Whether it bids only where everybody in the supply chain may sell, by ads.txt and sellers.json.
+    pub authorized_sellers: bool,
 }
 
 impl Campaign {

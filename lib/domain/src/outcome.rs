@@ -55,6 +55,10 @@ closed_list! {
         SupplyChain => "supply_chain",
         /// A seller in the supply chain is blocked.
         BlockedSeller => "blocked_seller",
+        /// Nothing is known of the ads.txt of the site, or the app-ads.txt of the app.
+        AdsTxtMissing => "ads_txt_missing",
+        /// A seller in the supply chain is not listed in ads.txt, or in its system's sellers.json.
+        UnauthorizedSeller => "unauthorized_seller",
         /// Nobody may buy: our seat is not allowed, or the currency is none we can bid in.
         NotForUs => "not_for_us",
         /// No line item is targeted at it.
@@ -69,7 +73,7 @@ closed_list! {
     Reject {
         /// The line item, its campaign or all of its creatives are not active.
         NotLive => "not_live",
-        /// Targeting does not cover the request.
+        /// Targeting does not cover the request, or the line item wants authorized sellers and somebody is none.
         Targeting => "targeting",
         /// No creative has an accepted format or size.
         Format => "format",
@@ -128,6 +132,8 @@ impl NoBid {
             Self::DataCentre => 5,
             Self::SupplyChain => 16,
             Self::BlockedSeller => 17,
+            Self::AdsTxtMissing => 11,
+            Self::UnauthorizedSeller => 12,
             Self::NotForUs | Self::NoCandidate | Self::AllRefused => 0,
         }
     }

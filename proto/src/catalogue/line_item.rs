@@ -51,6 +51,9 @@ pub struct LineItemDoc {
     /// request has them all.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub roadblock: bool,
+    /// Whether it bids only where everybody in the supply chain may sell, by ads.txt and sellers.json.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub authorized_sellers: bool,
     /// What the answer to saving says: rules that can never match. Ignored when sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<FieldError>,
@@ -209,6 +212,7 @@ impl From<&LineItem> for LineItemDoc {
             creative_ids: line_item.creatives.iter().map(|id| id.0).collect(),
             rotation: (&line_item.rotation).into(),
             roadblock: line_item.roadblock,
+            authorized_sellers: line_item.authorized_sellers,
             warnings: Vec::new(),
         }
     }
@@ -247,6 +251,7 @@ impl LineItemDoc {
             creatives: self.creative_ids.into_iter().map(CreativeId).collect(),
             rotation,
             roadblock: self.roadblock,
+            authorized_sellers: self.authorized_sellers,
         })
     }
 }

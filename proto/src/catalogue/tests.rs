@@ -89,7 +89,7 @@ prop_compose! {
         frequency_caps in vec(cap(), 0..3),
         deals in deals(),
         creatives in proptest::collection::btree_set(any::<u64>(), 0..4),
-        (weighted, roadblock) in any::<(bool, bool)>(),
+        (weighted, roadblock, authorized_sellers) in any::<(bool, bool, bool)>(),
     ) -> LineItemDoc {
         LineItemDoc {
             id, campaign_id, name, status, max_bid_cpm_micros, deals,
@@ -103,6 +103,7 @@ prop_compose! {
             },
             creative_ids: creatives.into_iter().collect(),
             roadblock,
+            authorized_sellers,
             warnings: Vec::new(),
         }
     }

@@ -151,6 +151,7 @@ fn line_item(rng: &mut SplitMix64, campaign: CampaignId, creatives: Vec<Creative
         creatives,
         rotation: Rotation::default(),
         roadblock: false,
+        authorized_sellers: false,
     }
 }
 

@@ -224,5 +224,6 @@ fn line_item(sketch: &Sketch, campaign: CampaignId, creatives: Vec<CreativeId>) 
         creatives,
         rotation: Rotation::default(),
         roadblock: false,
+        authorized_sellers: false,
     }
 }

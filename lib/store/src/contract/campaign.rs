@@ -138,6 +138,7 @@ fn line_item() -> LineItem {
         creatives: vec![CreativeId(2), CreativeId(1)],
         rotation: Default::default(),
         roadblock: false,
+        authorized_sellers: false,
     }
 }
 
