@@ -70,18 +70,7 @@ fn config() -> Config {
             ..ExchangeConfig::default()
         },
     );
-    exchange(
-        "authorized",
-        ExchangeConfig {
-            no_bid: NoBidStyle::Reason,
-            authorized_sellers: true,
-            chain: ChainConfig {
-                domain: "ssp.example".into(),
-                ..ChainConfig::default()
-            },
-            ..ExchangeConfig::default()
-        },
-    );
+    exchange("authorized", authorized());
     exchange(
         "approves",
         ExchangeConfig {
@@ -109,6 +98,19 @@ fn config() -> Config {
     counted("single", 64, (1, 1, 1));
     counted("several", 64, (16, 2, 2));
     config
+}
+
+/// An exchange that wants everybody who sells to be listed.
+fn authorized() -> ExchangeConfig {
+    ExchangeConfig {
+        no_bid: NoBidStyle::Reason,
+        authorized_sellers: true,
+        chain: ChainConfig {
+            domain: "ssp.example".into(),
+            ..ChainConfig::default()
+        },
+        ..ExchangeConfig::default()
+    }
 }
 
 struct Got {
