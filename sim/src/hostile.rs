@@ -5,6 +5,8 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use ctr_model::Model;
+use ctr_model::trained::Trained;
 use domain::limits::REQUEST_BODY_BYTES_MAX;
 use domain::random::SplitMix64;
 use domain::{Cpm, Timestamp};
@@ -50,6 +52,7 @@ pub const TARGETS: &[Target] = &[
     target("pixel_url", pixel_url),
     target("price", price),
     target("sealed_price", sealed_price),
+    target("model_file", model_file),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8])) -> Target {
@@ -181,6 +184,23 @@ pub fn sealed_price(data: &[u8]) {
         currency: "USD",
     };
     bounded(Price::read(told, &bid(), Some(&keys)).cpm());
+}
+
+/// A model file, as it is and with the checksum put right: what is accepted can be written and read again, and served.
+pub fn model_file(data: &[u8]) {
+    let content = data.get(..data.len().saturating_sub(4)).unwrap_or_default();
+    let sealed = [content, &crc32fast::hash(content).to_le_bytes()].concat();
+    for file in [data, &sealed] {
+        if let Ok(model) = Trained::parse(file) {
+            assert!(Trained::parse(&model.encode()).is_ok());
+            let columns = vec![7; model.columns.names().len()];
+            let predicted = model.scorer().map(|mut scorer| scorer.predict(&columns));
+            assert!(predicted.is_ok_and(|p| (0.0..=1.0).contains(&p)));
+        }
+        if let Ok(model) = Model::parse(file) {
+            assert!(Model::parse(&model.encode()).is_ok());
+        }
+    }
 }
 
 fn bounded(price: Cpm) {
