@@ -174,6 +174,8 @@ pub struct ExchangeConfig {
     pub supply_fee: bool,
     /// Which notices are asked for besides the one that bills.
     pub notices: Notices,
+    /// How a native ad stands in an answer in protobuf.
+    pub native: NativeForm,
     /// The most time for an answer, in milliseconds, where it differs from the general one.
     pub deadline_ms: Option<i64>,
     /// The part of `tmax` kept for the network, in milliseconds, where it differs from the general one.
@@ -206,6 +208,7 @@ impl Default for ExchangeConfig {
             price_macro: "${AUCTION_PRICE}".to_owned(),
             supply_fee: false,
             notices: Notices::default(),
+            native: NativeForm::Text,
             deadline_ms: None,
             network_margin_ms: None,
             qps_max: None,
@@ -288,6 +291,15 @@ impl Default for Notices {
             loss: true,
         }
     }
+}
+
+/// How a native ad stands in an answer in protobuf; in JSON it is always a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NativeForm {
+    /// JSON in `bid.adm`.
+    Text,
+    /// A message, `bid.adm_native`.
+    Message,
 }
 
 /// How long a bid's money waits for its billing notice, in milliseconds, by the kind of slot.

@@ -11,7 +11,7 @@ use proto::openrtb::{Adm, Bid, DsaAnswer, Format, Imp, MarkupType, ResponseHead}
 use proto::token::{Purpose, Sealed, TokenKeys};
 
 use crate::auction::{Auction, Win};
-use crate::config::{BillingSignal, ExchangeConfig};
+use crate::config::{BillingSignal, ExchangeConfig, NativeForm};
 use crate::fill::fill;
 use crate::fit;
 use crate::snapshot::Ad;
@@ -193,14 +193,18 @@ fn write_bid(
         event_token: event,
         ..fill(auction, (imp, ad), cachebuster(id))
     };
-    let adm = Adm::Ad(Filled {
+    let exchange = auction.config.exchanges.get(auction.exchange.0);
+    let exchange = exchange.expect("nothing wins without the exchange's configuration");
+    let filled = Filled {
         markup: &ad.markup,
         creative,
         shape: fit::shape(imp, ad).expect("the candidate fitted this slot before it won"),
         fill: &fill,
-    });
-    let exchange = auction.config.exchanges.get(auction.exchange.0);
-    let exchange = exchange.expect("nothing wins without the exchange's configuration");
+    };
+    let adm = match exchange.native {
+        NativeForm::Text => Adm::Ad(filled),
+        NativeForm::Message => Adm::Message(filled),
+    };
     let notices = notices(&auction.config.public_url, notice, exchange);
     let network = auction.config.skadnetwork.as_ref();
     let skadn = network.and_then(|own| own.answer(imp, creative, (rng, auction.now)));

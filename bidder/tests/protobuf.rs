@@ -8,7 +8,7 @@ mod twin;
 use std::fs;
 use std::path::Path;
 
-use bidder::config::{ExchangeConfig, NoBidStyle};
+use bidder::config::{ExchangeConfig, NativeForm, NoBidStyle};
 use bidder::{Call, Config, Reply};
 use domain::random::SplitMix64;
 use domain::{NoBid, Outcome};
@@ -144,6 +144,39 @@ fn the_cases_are_decided_alike() {
         }
     }
     assert!(compared > 60 && bids > 25, "{compared} {bids}");
+}
+
+#[test]
+fn an_exchange_may_take_native_ads_as_messages() {
+    let mut config = Config::default();
+    let messages = ExchangeConfig {
+        native: NativeForm::Message,
+        ..ExchangeConfig::default()
+    };
+    config.exchanges.insert("messages".into(), messages);
+    let mut world = World::new(&["native"], config);
+    let (schema, case) = (Schema::read(), include_str!("../fixtures/bid/native.json"));
+    let mut case: Value = serde_json::from_str(case).unwrap();
+    let slot = case["request"]["imp"][0].as_object_mut().unwrap();
+    slot.retain(|_, value| !value.is_null());
+    let message = schema.translate(&case["request"]).unwrap();
+    for (exchange, has) in [("generic", "adm"), ("messages", "adm_native")] {
+        let call = |format| Call {
+            format,
+            ..world.call(exchange)
+        };
+        let (json, packed) = (call(Format::Json), call(Format::Protobuf));
+        let answer = world
+            .core
+            .decide(&json, write_json(&message).into_bytes().as_mut());
+        let text: Value = serde_json::from_slice(answer.body).unwrap();
+        assert!(text["seatbid"][0]["bid"][0]["adm"].is_string(), "{text}");
+        let answer = world.core.decide(&packed, &mut encode(&message));
+        let packed = twin::response_json(&schema, answer.body);
+        let bid = packed["seatbid"][0]["bid"][0].as_object().unwrap();
+        let found: Vec<_> = bid.keys().filter(|key| key.starts_with("adm")).collect();
+        assert_eq!(found, [has], "{packed}");
+    }
 }
 
 #[test]

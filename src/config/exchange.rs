@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bidder::config::{
-    BIDS_PER_IMP_MAX, BillingSignal, ExchangeConfig, HoldTimes, NoBidStyle, Notices, Pays, PerImp,
+    BIDS_PER_IMP_MAX, BillingSignal, ExchangeConfig, HoldTimes, NativeForm, NoBidStyle, Notices,
+    Pays, PerImp,
 };
 use bidder::gate::Authorization;
 use bidder::supply::{ChainConfig, ChainRule};
@@ -224,6 +225,10 @@ fn one(file: &Exchange) -> ExchangeConfig {
         notices: Notices {
             win: file.nurl,
             loss: file.lurl,
+        },
+        native: match file.native_markup {
+            file::NativeMarkup::String => NativeForm::Text,
+            file::NativeMarkup::Message => NativeForm::Message,
         },
         deadline_ms: Some(file.deadline_ms).filter(|ms| *ms > 0),
         network_margin_ms: Some(file.network_margin_ms).filter(|ms| *ms > 0),

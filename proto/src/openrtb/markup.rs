@@ -10,6 +10,7 @@ pub mod escape;
 mod html;
 pub mod macros;
 pub mod native;
+mod native_message;
 mod out;
 mod own;
 pub mod template;
@@ -166,13 +167,7 @@ impl Filled<'_> {
     /// See [`NativeMismatch`]. Texts are never cut: one too long does not fit.
     pub fn write(&self, out: &mut Out<'_>) -> Result<(), NativeMismatch> {
         let layout = self.markup.layout.as_ref();
-        let mut ad = Subject {
-            creative: self.creative,
-            own: &self.markup.own,
-            pixel: &layout.pixel,
-            fill: self.fill,
-            files: 0,
-        };
+        let mut ad = self.subject();
         match (&layout.kind, self.shape) {
             (Kind::Banner(banner), Shape::Banner { script }) => banner.write(out, script, &ad),
             (Kind::Media(vast), Shape::Media { version, files }) => {
@@ -185,5 +180,35 @@ impl Filled<'_> {
             _ => return Err(NativeMismatch::Nothing),
         }
         Ok(())
+    }
+
+    /// The layout that a message can answer; `None` for what is no native ad or asks for more than messages hold.
+    pub(crate) fn message_layout(&self) -> Option<&NativeRequest<'_>> {
+        match self.shape {
+            Shape::Native(request) if native_message::has_place(request) => Some(request),
+            _ => None,
+        }
+    }
+
+    /// Appends a native answer as the fields of a `NativeResponse`, as [`Filled::write`] does as text.
+    ///
+    /// # Errors
+    /// See [`NativeMismatch`].
+    pub(crate) fn write_message(
+        &self,
+        out: &mut Vec<u8>,
+        request: &NativeRequest<'_>,
+    ) -> Result<(), NativeMismatch> {
+        native_message::write(out, request, &self.subject())
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject {
+            creative: self.creative,
+            own: &self.markup.own,
+            pixel: &self.markup.layout.pixel,
+            fill: self.fill,
+            files: 0,
+        }
     }
 }

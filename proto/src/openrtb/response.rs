@@ -6,7 +6,10 @@ use domain::money::{Cpm, Currency};
 
 use super::markup::escape::{Sink, json_inner, json_string};
 use super::markup::{Filled, Out};
-use super::{DsaAnswer, SkadnAnswer, SkadnCampaign, SkadnSignature};
+use super::{DsaAnswer, NativeRequest, SkadnAnswer, SkadnCampaign, SkadnSignature};
+
+/// Why an ad that is written fits its layout.
+pub(super) const CHECKED: &str = "the candidate was checked against this layout before it won";
 
 /// The kind of markup in a bid (`mtype`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +57,8 @@ pub enum Adm<'a> {
     Text(&'a str),
     /// An ad that is written in place. It must fit the shape that it is written in.
     Ad(Filled<'a>),
+    /// The same; a native ad as a message (`adm_native`) where the response is in protobuf.
+    Message(Filled<'a>),
 }
 
 impl<'a> From<&'a str> for Adm<'a> {
@@ -67,9 +72,17 @@ impl Adm<'_> {
     pub(super) fn write(&self, out: &mut Vec<u8>, escaping: impl Fn(&mut Vec<u8>) -> Out<'_>) {
         match self {
             Self::Text(text) => escaping(out).put(text),
-            Self::Ad(ad) => ad
-                .write(&mut escaping(out))
-                .expect("the candidate was checked against this layout before it won"),
+            Self::Ad(ad) | Self::Message(ad) => {
+                ad.write(&mut escaping(out)).expect(CHECKED);
+            }
+        }
+    }
+
+    /// The message to write instead of a text, with its layout.
+    pub(super) fn message(&self) -> Option<(&Filled<'_>, &NativeRequest<'_>)> {
+        match self {
+            Self::Message(ad) => Some((ad, ad.message_layout()?)),
+            Self::Text(_) | Self::Ad(_) => None,
         }
     }
 }

@@ -11,11 +11,11 @@ use crate::openrtb::Text;
 use crate::openrtb::native::{AssetKind, NativeAsset, NativeRequest};
 
 /// The event "impression" of Native 1.2.
-const EVENT_IMPRESSION: u32 = 1;
+pub(super) const EVENT_IMPRESSION: u32 = 1;
 /// The event "half in view for a second" of Native 1.2.
-const EVENT_VIEW: u32 = 2;
+pub(super) const EVENT_VIEW: u32 = 2;
 /// The tracking method "image".
-const METHOD_IMAGE: u32 = 1;
+pub(super) const METHOD_IMAGE: u32 = 1;
 /// The beginnings of trackers by image of the two events.
 const COUNT_IMPRESSION: &str = "{\"event\":1,\"method\":1,\"url\":\"";
 const COUNT_VIEW: &str = "{\"event\":2,\"method\":1,\"url\":\"";
@@ -102,11 +102,7 @@ impl NativeTemplate {
         out.put("{\"ver\":");
         json_string(out, request.version);
         out.put(",\"assets\":[");
-        let parts = request
-            .assets
-            .iter()
-            .filter_map(|asset| Some((asset.id, part(asset, assets)?)));
-        for (index, (id, part)) in parts.enumerate() {
+        for (index, (id, part)) in parts(request, assets).enumerate() {
             if index > 0 {
                 out.put(",");
             }
@@ -119,16 +115,8 @@ impl NativeTemplate {
         Ok(())
     }
 
-    /// Event trackers where the request offers them by image, else the older impression trackers;
-    /// never both, so that one impression is counted once.
     fn write_trackers(&self, out: &mut Out<'_>, request: &NativeRequest<'_>, ad: &Subject<'_>) {
-        let offered = |event| {
-            request
-                .eventtrackers
-                .iter()
-                .any(|tracker| tracker.event == event && tracker.methods.contains(&METHOD_IMAGE))
-        };
-        let (impression, view) = (offered(EVENT_IMPRESSION), offered(EVENT_VIEW));
+        let (impression, view) = tracked(request);
         if !impression {
             out.put(",\"imptrackers\":[");
             self.older.write(out, ad);
@@ -150,6 +138,18 @@ impl NativeTemplate {
     }
 }
 
+/// Whether impressions and views are told by event trackers: where the request offers them by image. Without that the
+/// older impression trackers tell impressions; never both do, so that one impression is counted once.
+pub(super) fn tracked(request: &NativeRequest<'_>) -> (bool, bool) {
+    let offered = |event| {
+        request
+            .eventtrackers
+            .iter()
+            .any(|tracker| tracker.event == event && tracker.methods.contains(&METHOD_IMAGE))
+    };
+    (offered(EVENT_IMPRESSION), offered(EVENT_VIEW))
+}
+
 fn write_link(into: &mut Builder<'_>, form: Form) {
     into.raw("\"link\":{\"url\":\"");
     into.click(Place::Json).raw("\"");
@@ -164,22 +164,13 @@ fn write_link(into: &mut Builder<'_>, form: Form) {
 fn write_part(out: &mut Out<'_>, id: i64, (part, assets): (Part, &NativeAssets)) {
     out.put("{\"id\":");
     out.number(id);
-    let (open, text) = match part {
-        Part::Title => (",\"title\":{\"text\":", &assets.title),
-        Part::Sponsored => (",\"data\":{\"value\":", &assets.sponsored),
-        Part::Description => (",\"data\":{\"value\":", &assets.description),
-        Part::CallToAction => (",\"data\":{\"value\":", &assets.call_to_action),
-        Part::Image => (",\"img\":{\"url\":", &assets.image.url),
-        Part::Icon => (",\"img\":{\"url\":", &assets.icon.url),
-    };
-    out.put(open);
-    json_string(out, text);
-    let picture = match part {
-        Part::Image => Some(&assets.image),
-        Part::Icon => Some(&assets.icon),
-        _ => None,
-    };
-    if let Some(picture) = picture {
+    out.put(match part {
+        Part::Title => ",\"title\":{\"text\":",
+        Part::Image | Part::Icon => ",\"img\":{\"url\":",
+        Part::Sponsored | Part::Description | Part::CallToAction => ",\"data\":{\"value\":",
+    });
+    json_string(out, part.text(assets));
+    if let Some(picture) = part.picture(assets) {
         out.put(",\"w\":");
         out.number(picture.width);
         out.put(",\"h\":");
@@ -209,13 +200,45 @@ pub fn check(request: &NativeRequest<'_>, creative: &NativeAssets) -> Result<(),
 
 /// What answers an asset.
 #[derive(Clone, Copy)]
-enum Part {
+pub(super) enum Part {
     Title,
     Sponsored,
     Description,
     CallToAction,
     Image,
     Icon,
+}
+
+impl Part {
+    /// The text, or the picture's address.
+    pub(super) fn text(self, assets: &NativeAssets) -> &str {
+        match self {
+            Self::Title => &assets.title,
+            Self::Sponsored => &assets.sponsored,
+            Self::Description => &assets.description,
+            Self::CallToAction => &assets.call_to_action,
+            Self::Image => &assets.image.url,
+            Self::Icon => &assets.icon.url,
+        }
+    }
+
+    /// The picture that it is.
+    pub(super) fn picture(self, assets: &NativeAssets) -> Option<&Picture> {
+        match self {
+            Self::Image => Some(&assets.image),
+            Self::Icon => Some(&assets.icon),
+            _ => None,
+        }
+    }
+}
+
+/// The assets that are answered: the id of each, and what answers it.
+pub(super) fn parts<'a>(
+    request: &'a NativeRequest<'_>,
+    assets: &'a NativeAssets,
+) -> impl Iterator<Item = (i64, Part)> + 'a {
+    let asked = request.assets.iter();
+    asked.filter_map(|asset| Some((asset.id, part(asset, assets)?)))
 }
 
 fn part(asset: &NativeAsset<'_>, creative: &NativeAssets) -> Option<Part> {

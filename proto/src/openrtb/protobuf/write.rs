@@ -6,6 +6,7 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 
 use crate::fields::{message, whole};
 use crate::openrtb::markup::Out;
+use crate::openrtb::response::CHECKED;
 use crate::openrtb::{Bid, ResponseHead};
 
 /// Appends the response. `bids` is asked for parts of the bids and hands those over one by one.
@@ -41,7 +42,10 @@ fn write_bid(out: &mut Vec<u8>, bid: &Bid<'_>) {
     double(out, 3, bid.price.0.as_decimal());
     text(out, 4, bid.adid);
     joined(out, 5, bid.nurl);
-    message(out, 6, |out| bid.adm.write(out, |out| Out::plain(out)));
+    let native = bid.adm.message();
+    if native.is_none() {
+        message(out, 6, |out| bid.adm.write(out, |out| Out::plain(out)));
+    }
     text(out, 7, stated(bid.adomain));
     text(out, 8, bid.iurl);
     text(out, 9, stated(bid.cid));
@@ -63,6 +67,11 @@ fn write_bid(out: &mut Vec<u8>, bid: &Bid<'_>) {
     numbers(out, 31, bid.apis);
     number(out, 32, bid.dur_s);
     number(out, 33, Some(bid.mtype as u32));
+    if let Some((ad, layout)) = native {
+        message(out, 50, |out| {
+            ad.write_message(out, layout).expect(CHECKED);
+        });
+    }
     if let Some(dsa) = bid.dsa {
         message(out, 99, |out| {
             message(out, 2, |out| {
