@@ -47,14 +47,14 @@ pub struct Limit {
     /// Of what.
     pub object: Capped,
     /// The caps: any may refuse.
-    pub caps: Vec<FrequencyCap>,
+    pub caps: Box<[FrequencyCap]>,
 }
 
 /// An object's caps by whom they count for.
 pub fn limits(object: Capped, caps: &[FrequencyCap]) -> impl Iterator<Item = Limit> {
     IdScope::ALL.into_iter().filter_map(move |per| {
         let of = caps.iter().filter(|cap| cap.per == per).copied();
-        let caps: Vec<_> = of.collect();
+        let caps: Box<[_]> = of.collect();
         (!caps.is_empty()).then_some(Limit { per, object, caps })
     })
 }

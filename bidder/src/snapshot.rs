@@ -74,11 +74,11 @@ pub struct Item {
     /// The position of its campaign.
     pub campaign: usize,
     /// Frequency caps of its campaign and its own.
-    pub limits: Vec<Limit>,
+    pub limits: Box<[Limit]>,
     /// As set up.
     pub line_item: LineItem,
     /// What it shows.
-    pub ads: Vec<Ad>,
+    pub ads: Box<[Ad]>,
 }
 
 /// One creative under one line item.
@@ -89,9 +89,9 @@ pub struct Ad {
     /// What the model is told of it.
     pub features: CreativeFeatures,
     /// Its own frequency caps.
-    pub limits: Vec<Limit>,
+    pub limits: Box<[Limit]>,
     /// The advertiser's domain, lower case.
-    pub adomain: String,
+    pub adomain: Box<str>,
     /// Every address in it is `https`.
     pub secure: bool,
     /// The OpenRTB banner ad type (`btype`): 1 text, 2 a picture or plain HTML, 3 with script, 4 with a frame.
@@ -99,11 +99,11 @@ pub struct Ad {
     /// What it shows, compiled; shared by the line items that show it.
     pub markup: Arc<Markup>,
     /// Its attributes with those that follow from its format.
-    pub attributes: Vec<u32>,
+    pub attributes: Box<[u32]>,
     /// How often it is shown, against the others of the line item; 1 where rotation has no weights.
     pub weight: u32,
     /// Exchanges, by position, that take approved creatives only and have not approved this one.
-    pub barred: Vec<usize>,
+    pub barred: Box<[usize]>,
 }
 
 /// A line item that cannot deliver.
@@ -182,6 +182,8 @@ impl Snapshot {
                 ads,
             });
         }
+        items.shrink_to_fit();
+        live.shrink_to_fit();
         let targeting: Vec<_> = items.iter().map(|item| &item.line_item.targeting).collect();
         Self {
             revision: catalogue.revision,
@@ -255,7 +257,7 @@ fn name_of(catalogue: &Catalogue, id: AdvertiserId) -> String {
     name.chars().take(BEHALF_CHARS_MAX).collect()
 }
 
-fn limits_of(campaign: &Campaign, line_item: &LineItem) -> Vec<Limit> {
+fn limits_of(campaign: &Campaign, line_item: &LineItem) -> Box<[Limit]> {
     let shared = frequency::limits(Capped::Campaign(campaign.id), &campaign.frequency_caps);
     let own = frequency::limits(Capped::LineItem(line_item.id), &line_item.frequency_caps);
     shared.chain(own).collect()
@@ -314,7 +316,7 @@ fn ads_of(
     campaign: &Campaign,
     creatives: &Compiled,
     with: &Ingredients<'_>,
-) -> Vec<Ad> {
+) -> Box<[Ad]> {
     let listed = line_item.creatives.iter().enumerate();
     listed
         .filter_map(|(at, id)| Some((at, creatives.get(id)?)))
@@ -322,7 +324,7 @@ fn ads_of(
             features: features_of(creative, campaign.id, line_item.id),
             limits: frequency::limits(Capped::Creative(creative.id), &creative.frequency_caps)
                 .collect(),
-            adomain: creative.adomain.to_ascii_lowercase(),
+            adomain: creative.adomain.to_ascii_lowercase().into(),
             secure: with.public_url.starts_with("https://") && is_secure(&creative.format),
             banner_type: banner_type(creative),
             attributes: attributes(creative),
@@ -355,7 +357,7 @@ fn weight(line_item: &LineItem, at: usize) -> u32 {
     }
 }
 
-fn barred(creative: &Creative, exchanges: &[(&str, bool)]) -> Vec<usize> {
+fn barred(creative: &Creative, exchanges: &[(&str, bool)]) -> Box<[usize]> {
     let state = |name: &str| creative.approvals.get(name).map(|approval| approval.state);
     let exchanges = exchanges.iter().enumerate();
     exchanges
@@ -367,14 +369,14 @@ fn barred(creative: &Creative, exchanges: &[(&str, bool)]) -> Vec<usize> {
 /// The OpenRTB attribute "has a skip button".
 const SKIPPABLE: u32 = 16;
 
-fn attributes(creative: &Creative) -> Vec<u32> {
+fn attributes(creative: &Creative) -> Box<[u32]> {
     let mut attributes = creative.attributes.clone();
     if let CreativeFormat::Video(media) | CreativeFormat::Audio(media) = &creative.format
         && media.skip_after_s.is_some()
     {
         attributes.push(SKIPPABLE);
     }
-    attributes
+    attributes.into()
 }
 
 fn is_secure(format: &CreativeFormat) -> bool {

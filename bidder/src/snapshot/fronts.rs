@@ -109,7 +109,12 @@ pub struct Funds {
 
 impl Fronts {
     pub(super) fn build(items: &[Item], campaigns: &[LiveCampaign]) -> Self {
-        let mut fronts = Self::default();
+        let mut fronts = Self {
+            items: Vec::with_capacity(items.len()),
+            quotes: Vec::with_capacity(items.len()),
+            ads: Vec::with_capacity(items.iter().map(|item| item.ads.len()).sum()),
+            funds: Vec::with_capacity(campaigns.len()),
+        };
         for item in items {
             let first = u32::try_from(fronts.ads.len()).unwrap_or(u32::MAX);
             fronts.items.push(front(item, campaigns));
@@ -131,7 +136,6 @@ impl Fronts {
             flight: live.campaign.flight_start..live.campaign.flight_end,
             money: Arc::clone(&live.money),
         }));
-        fronts.ads.shrink_to_fit();
         fronts
     }
 

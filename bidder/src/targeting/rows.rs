@@ -105,7 +105,10 @@ impl Rows {
             });
             rows.values.extend(count.keys);
         }
-        rows.words = vec![Vec::new(); room.words().min(WORDS_MAX)];
+        let words = room.words().min(WORDS_MAX);
+        // One after the other: a copy of an empty list would have no room.
+        rows.words = (0..words).map(|_| Vec::with_capacity(all.len())).collect();
+        rows.heads = Vec::with_capacity(all.len());
         rows
     }
 
