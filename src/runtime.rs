@@ -17,6 +17,7 @@ use console::{Console, OneTimePassword};
 use domain::Clock;
 use domain::time::SystemClock;
 use pixel::Pixel;
+use pixel::markup::MarkupSource;
 use service_kit::metrics::Metrics;
 use service_kit::{ServerLimits, Shutdown};
 use store::budget::Budgets;
@@ -85,7 +86,8 @@ impl Running {
                     Arc::clone(&node.log) as _,
                     Arc::clone(&clock),
                 )?
-                .with_assets(Arc::clone(&node.assets));
+                .with_assets(Arc::clone(&node.assets))
+                .with_markup(markup_source(config, &node, &clock));
                 Some(pixel.serve(listener, &front)?)
             }
             None => None,
@@ -181,6 +183,12 @@ impl Running {
         self.node.log.close();
         Ok(())
     }
+}
+
+fn markup_source(config: &Config, node: &Node, clock: &Arc<dyn Clock>) -> MarkupSource {
+    let keys = node.secrets.tokens.clone();
+    let with = (keys, config.bidder.public_url.as_str());
+    MarkupSource::new(Arc::clone(&node.sql) as _, Arc::clone(clock), with)
 }
 
 type Listening<'a> = (std::net::TcpListener, &'a Shutdown);

@@ -12,6 +12,10 @@ use crate::sellers::AuthorizedSellers;
 use crate::skadn::AdNetwork;
 use crate::supply::{BlockedSellers, ChainConfig};
 
+mod markup;
+
+pub use markup::{MarkupPlace, NativeForm};
+
 /// The exchange that is there without any configuration: `/bid/generic`.
 pub const GENERIC_EXCHANGE: &str = "generic";
 /// Most creatives of one line item that are tried for one impression, so that time stays bounded.
@@ -176,6 +180,8 @@ pub struct ExchangeConfig {
     pub notices: Notices,
     /// How a native ad stands in an answer in protobuf.
     pub native: NativeForm,
+    /// Where the markup is.
+    pub markup: MarkupPlace,
     /// The most time for an answer, in milliseconds, where it differs from the general one.
     pub deadline_ms: Option<i64>,
     /// The part of `tmax` kept for the network, in milliseconds, where it differs from the general one.
@@ -209,6 +215,7 @@ impl Default for ExchangeConfig {
             supply_fee: false,
             notices: Notices::default(),
             native: NativeForm::Text,
+            markup: MarkupPlace::Bid,
             deadline_ms: None,
             network_margin_ms: None,
             qps_max: None,
@@ -291,15 +298,6 @@ impl Default for Notices {
             loss: true,
         }
     }
-}
-
-/// How a native ad stands in an answer in protobuf; in JSON it is always a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NativeForm {
-    /// JSON in `bid.adm`.
-    Text,
-    /// A message, `bid.adm_native`.
-    Message,
 }
 
 /// How long a bid's money waits for its billing notice, in milliseconds, by the kind of slot.

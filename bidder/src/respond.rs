@@ -3,15 +3,17 @@
 
 use domain::creative::CreativeFormat;
 use domain::ids::BidIds;
+use domain::limits::TOKEN_CHARS_MAX;
 use domain::random::SplitMix64;
 use domain::{BidId, Creative, IdScope, UserKey};
 use proto::event::{EncodedRef, Reference};
+use proto::openrtb::markup::on_win::cachebuster;
 use proto::openrtb::markup::{Fill, Filled};
 use proto::openrtb::{Adm, Bid, DsaAnswer, Format, Imp, MarkupType, ResponseHead};
 use proto::token::{Purpose, Sealed, TokenKeys};
 
 use crate::auction::{Auction, Win};
-use crate::config::{BillingSignal, ExchangeConfig, NativeForm};
+use crate::config::{BillingSignal, ExchangeConfig, MarkupPlace, NativeForm};
 use crate::fill::fill;
 use crate::fit;
 use crate::snapshot::Ad;
@@ -25,6 +27,7 @@ pub struct Pen {
     notice: Sealed,
     event: Sealed,
     click: Sealed,
+    rendering: Sealed,
 }
 
 /// A bid of the answer.
@@ -93,8 +96,12 @@ impl Pen {
                 keys.seal_bid(&mut self.event, (reference, ""), Purpose::Event);
                 keys.seal_bid(&mut self.click, (reference, landing), Purpose::Click);
                 let tokens = [&self.notice, &self.event, &self.click].map(Sealed::as_str);
-                let texts = (reference.bid_id(), tokens);
-                write_bid(auction, (win, ad, imp), texts, (&mut *rng, add));
+                let sealing = Sealing {
+                    keys,
+                    reference,
+                    rendering: &mut self.rendering,
+                };
+                write_bid(auction, (win, ad, imp), (tokens, sealing), (&mut *rng, add));
             }
         });
     }
@@ -139,14 +146,31 @@ fn counted(auction: &Auction<'_>, win: &Win, per: IdScope) -> Option<UserKey> {
     person.map(|person| person.key)
 }
 
-/// Half of the bid's id, shuffled: no other bid has it, and it tells nothing.
-fn cachebuster(id: BidId) -> u64 {
-    let half = id.0.first_chunk().copied().unwrap_or_default();
-    domain::random::mix(u64::from_le_bytes(half)) >> 11 // scripts read 53 bits exactly
+/// What seals what a bid's markup is written from later.
+struct Sealing<'a> {
+    keys: &'a TokenKeys,
+    reference: &'a EncodedRef,
+    rendering: &'a mut Sealed,
+}
+
+impl<'a> Sealing<'a> {
+    /// The token for the win notice that fetches the markup, where the exchange does so. One too long for the pixel is
+    /// none, and the markup goes into the bid, which OpenRTB lets supersede the notice's.
+    fn markup(self, ad: &Filled<'_>, exchange: &ExchangeConfig) -> Option<&'a str> {
+        let told = exchange.notices.win || exchange.billing == BillingSignal::Nurl;
+        if exchange.markup == MarkupPlace::Bid || !told {
+            return None;
+        }
+        let (id, reference) = (self.reference.bid_id(), self.reference);
+        let write = |out: &mut Vec<u8>| ad.write_rendering(out, reference);
+        self.keys.seal_rendering(self.rendering, id, write);
+        let token = self.rendering.as_str();
+        (token.len() <= TOKEN_CHARS_MAX).then_some(token)
+    }
 }
 
 /// The parts of an address that the exchange's servers call.
-type Address<'a> = [&'a str; 7];
+type Address<'a> = [&'a str; 9];
 
 /// Those addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,8 +180,12 @@ struct Notices<'a> {
     lurl: Option<Address<'a>>,
 }
 
-/// One address bills, the others only tell.
-fn notices<'a>(base: &'a str, token: &'a str, exchange: &'a ExchangeConfig) -> Notices<'a> {
+/// One address bills, the others only tell. That of the win fetches the markup where there is a token for it.
+fn notices<'a>(
+    base: &'a str,
+    (token, markup): (&'a str, Option<&'a str>),
+    exchange: &'a ExchangeConfig,
+) -> Notices<'a> {
     const BILL: &str = "&c=${AUCTION_CURRENCY}&q=${AUCTION_MULTIPLIER}&ts=${AUCTION_IMP_TS}";
     const WIN: &str = "&c=${AUCTION_CURRENCY}&m=${AUCTION_MIN_TO_WIN}";
     const LOSS: &str = "&r=${AUCTION_LOSS}&m=${AUCTION_MIN_TO_WIN}";
@@ -166,12 +194,19 @@ fn notices<'a>(base: &'a str, token: &'a str, exchange: &'a ExchangeConfig) -> N
         true => "&f=${SUPPLY_FEE}",
         false => "",
     };
-    let bill = [base, "/bill?t=", token, "&p=", price, BILL, fee];
-    let win = [base, "/win?t=", token, "&p=", price, WIN, fee];
-    let loss = [base, "/loss?t=", token, LOSS, "", "", ""];
+    let (fetch, markup) = markup.map_or(("", ""), |markup| ("&a=", markup));
+    let bill = |fetch, markup| {
+        [
+            base, "/bill?t=", token, "&p=", price, BILL, fee, fetch, markup,
+        ]
+    };
+    let win = [
+        base, "/win?t=", token, "&p=", price, WIN, fee, fetch, markup,
+    ];
+    let loss = [base, "/loss?t=", token, LOSS, "", "", "", "", ""];
     let (burl, nurl) = match exchange.billing {
-        BillingSignal::Burl => (Some(bill), exchange.notices.win.then_some(win)),
-        BillingSignal::Nurl => (None, Some(bill)),
+        BillingSignal::Burl => (Some(bill("", "")), exchange.notices.win.then_some(win)),
+        BillingSignal::Nurl => (None, Some(bill(fetch, markup))),
     };
     Notices {
         burl,
@@ -184,10 +219,11 @@ fn notices<'a>(base: &'a str, token: &'a str, exchange: &'a ExchangeConfig) -> N
 fn write_bid(
     auction: &Auction<'_>,
     (win, ad, imp): (&Win, &Ad, &Imp<'_>),
-    (id, [notice, event, click]): (BidId, [&str; 3]),
+    ([notice, event, click], sealing): ([&str; 3], Sealing<'_>),
     (rng, add): (&mut SplitMix64, &mut dyn FnMut(&Bid<'_>)),
 ) {
     let creative = ad.creative.as_ref();
+    let id = sealing.reference.bid_id();
     let fill = Fill {
         click_token: click,
         event_token: event,
@@ -201,11 +237,13 @@ fn write_bid(
         shape: fit::shape(imp, ad).expect("the candidate fitted this slot before it won"),
         fill: &fill,
     };
-    let adm = match exchange.native {
-        NativeForm::Text => Adm::Ad(filled),
-        NativeForm::Message => Adm::Message(filled),
+    let markup = sealing.markup(&filled, exchange);
+    let adm = match (markup, exchange.native) {
+        (Some(_), _) => Adm::OnWin,
+        (None, NativeForm::Text) => Adm::Ad(filled),
+        (None, NativeForm::Message) => Adm::Message(filled),
     };
-    let notices = notices(&auction.config.public_url, notice, exchange);
+    let notices = notices(&auction.config.public_url, (notice, markup), exchange);
     let network = auction.config.skadnetwork.as_ref();
     let skadn = network.and_then(|own| own.answer(imp, creative, (rng, auction.now)));
     let mut texts = (
@@ -277,7 +315,7 @@ mod tests {
 
     /// The addresses for billing, win and loss.
     fn told(exchange: &ExchangeConfig) -> [Option<String>; 3] {
-        let found = notices("https://p", "T", exchange);
+        let found = notices("https://p", ("T", None), exchange);
         [found.burl, found.nurl, found.lurl].map(|parts| parts.map(|parts| parts.concat()))
     }
 

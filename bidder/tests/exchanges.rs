@@ -3,7 +3,7 @@
 
 mod support;
 
-use bidder::config::{BillingSignal, ExchangeConfig, Notices};
+use bidder::config::{BillingSignal, ExchangeConfig, MarkupPlace, Notices};
 use bidder::{Config, Reply};
 use domain::{NoBid, Outcome};
 use proto::token::Purpose;
@@ -87,4 +87,53 @@ fn where_a_win_is_the_sale_its_notice_bills() {
     let token = nurl.split(['=', '&']).nth(1).unwrap();
     let reference = world.keys.open(token, Purpose::Notice).unwrap();
     assert_eq!(reference.exchange, "own");
+}
+
+#[test]
+fn the_win_notice_fetches_the_markup_where_the_exchange_wants_it_so() {
+    for (billing, win, has_adm) in [
+        (BillingSignal::Burl, true, false),
+        (BillingSignal::Nurl, true, false),
+        (BillingSignal::Burl, false, true),
+    ] {
+        let mut world = world(ExchangeConfig {
+            markup: MarkupPlace::WinNotice,
+            billing,
+            notices: Notices { win, loss: true },
+            ..ExchangeConfig::default()
+        });
+        let bids = bids(&mut world, "own", request(1, 100));
+        let bid = &bids[0];
+        assert_eq!(bid.get("adm").is_some(), has_adm, "{bid}");
+        let token = |name: &str| {
+            let url = bid[name].as_str().unwrap_or_default();
+            url.split_once("&a=").map(|(_, token)| token.to_owned())
+        };
+        assert_eq!((token("burl"), token("lurl")), (None, None));
+        let opened = token("nurl").map(|token| world.keys.open_rendering(&token).unwrap());
+        assert_eq!(opened.is_none(), has_adm);
+        if let Some((id, _)) = opened {
+            let mut hex = [0; domain::BidId::HEX_CHARS];
+            assert_eq!(bid["id"], id.write_hex(&mut hex));
+        }
+    }
+}
+
+#[test]
+fn markup_that_needs_too_much_stays_in_the_bid() {
+    let mut config = Config::default();
+    let own = ExchangeConfig {
+        markup: MarkupPlace::WinNotice,
+        ..ExchangeConfig::default()
+    };
+    config.exchanges.insert("own".into(), own);
+    let mut world = World::new(&["tag"], config);
+    let mut of = |domain: String| {
+        let body = json!({"id": "r", "device": {"ua": "Mozilla/5.0"}, "site": {"domain": domain},
+            "imp": [{"id": "1", "banner": {"w": 300, "h": 250}}]});
+        bids(&mut world, "own", body.to_string().into_bytes())[0].clone()
+    };
+    assert_eq!(of("news.example".into()).get("adm"), None);
+    let long = of("n".repeat(4000));
+    assert!(long["adm"].is_string() && !long["nurl"].as_str().unwrap().contains("&a="));
 }

@@ -40,6 +40,8 @@ pub struct Expectations {
     pub macros: Vec<String>,
     /// Fields that this exchange requires of every bid beside those that all do.
     pub required: Vec<String>,
+    /// Whether the exchange fetches the markup by `nurl` where a bid has none.
+    pub markup_on_win: bool,
     /// Creatives (`crid`) of line items that buy on any deal.
     pub takes_any_deal: Vec<String>,
     /// Creatives (`crid`) of line items that take all impressions of a page or none.
@@ -55,6 +57,7 @@ impl Expectations {
             price_macro: "${AUCTION_PRICE}".to_owned(),
             macros: Vec::new(),
             required: Vec::new(),
+            markup_on_win: false,
             takes_any_deal: Vec::new(),
             roadblocks: Vec::new(),
         }

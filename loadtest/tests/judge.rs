@@ -78,6 +78,7 @@ fn expectations(case: &Value) -> Expectations {
             .collect::<Vec<_>>()
     };
     expectations.required = texts("required");
+    expectations.markup_on_win = case["markup_on_win"] == Value::Bool(true);
     expectations.takes_any_deal = texts("takes_any_deal");
     expectations.roadblocks = texts("roadblocks");
     if let Some(name) = case["price_macro"].as_str() {

@@ -1,5 +1,7 @@
 //! The story of one hit, start to end: what it is, whether it counts, which event it becomes, what is answered.
 
+use std::borrow::Cow;
+
 use domain::limits::{FIELD_BYTES_MAX, NOTICE_AGE_MS_MAX, PIXEL_URL_BYTES_MAX};
 use domain::{EventId, Micros, Timestamp};
 use event_log::{Record, Topic};
@@ -12,6 +14,7 @@ use proto::token::{Purpose, TokenKeys};
 
 use crate::dedupe::Seen;
 use crate::landing;
+use crate::markup::{self, Fetch};
 use crate::price::{self, Price, PriceKeys, Told};
 use crate::query::{parameter, truncate};
 use crate::verify::{self, HitKind, Reject};
@@ -51,7 +54,7 @@ pub struct Hit<'a> {
 }
 
 /// What goes out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// 200 with a transparent pixel.
     Gif,
@@ -59,6 +62,10 @@ pub enum Answer {
     NoContent,
     /// 302 to this address.
     Redirect(String),
+    /// 200 with the markup of the bid.
+    Markup(Box<Fetch>),
+    /// 410: the markup of this bid is not to be had, and will not be.
+    Gone,
     /// 404: no such path.
     NotFound,
     /// 405: a method that has no meaning here.
@@ -169,6 +176,9 @@ impl PixelCore {
         let token = parameter(hit.query, "t");
         let reference = match verify::check(&self.keys, kind, token.as_deref(), now) {
             Ok(reference) => reference,
+            Err(Reject::TooOld) if fetched(kind, hit.query).is_some() => {
+                return (Answer::Gone, Verdict::Rejected(Reject::TooOld));
+            }
             Err(reject) => return (plain_answer(kind), Verdict::Rejected(reject)),
         };
         let (answer, reference) = match self.answer(kind, hit.query, reference) {
@@ -190,6 +200,11 @@ impl PixelCore {
         mut reference: BidRef,
     ) -> Result<(Answer, BidRef), Reject> {
         let page = std::mem::take(&mut reference.landing);
+        if let Some(token) = fetched(kind, query) {
+            let fetch = Fetch::read(&self.keys, (query, &token), &reference);
+            let answer = fetch.map_or(Answer::Gone, |fetch| Answer::Markup(Box::new(fetch)));
+            return Ok((answer, reference));
+        }
         if kind != HitKind::Click {
             return Ok((plain_answer(kind), reference));
         }
@@ -246,6 +261,14 @@ fn plain_answer(kind: HitKind) -> Answer {
         }
         HitKind::Win | HitKind::Loss | HitKind::Billing | HitKind::Click => Answer::NoContent,
     }
+}
+
+/// The token of the markup that a notice fetches.
+fn fetched(kind: HitKind, query: &str) -> Option<Cow<'_, str>> {
+    let is_sale = matches!(kind, HitKind::Win | HitKind::Billing);
+    is_sale
+        .then(|| parameter(query, markup::PARAMETER))
+        .flatten()
 }
 
 /// Why a hit with a good token does not count.

@@ -9,7 +9,7 @@ use event_log::{EventLog, LogError};
 use http_body_util::Full;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_TYPE, EXPIRES, HeaderMap,
-    HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    HeaderName, HeaderValue, LOCATION, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Request, Response, StatusCode};
 use metrics::{counter, histogram};
@@ -18,8 +18,9 @@ use tokio::sync::oneshot;
 
 use crate::assets::{ASSET_PATH, Assets};
 use crate::collect::{Answer, Decision, Hit, Method, Offer, PixelCore, Verdict};
+use crate::markup::{MarkupSource, Served};
 use crate::metrics::{
-    ACKNOWLEDGE_US, EVENTS, HITS, MISDIRECTED, PRICES, REJECTS, REPEATS, UNACKNOWLEDGED,
+    ACKNOWLEDGE_US, EVENTS, HITS, MARKUP, MISDIRECTED, PRICES, REJECTS, REPEATS, UNACKNOWLEDGED,
 };
 use crate::verify::HitKind;
 
@@ -47,6 +48,8 @@ pub struct Endpoint {
     pub clock: Arc<dyn Clock>,
     /// Creatives' files, where this pixel serves them.
     pub assets: Option<Assets>,
+    /// Writes the markup that notices fetch, where this pixel does so.
+    pub markup: Option<MarkupSource>,
     /// How long all but clicks wait for the log.
     pub notice_deadline: Duration,
     /// How long clicks wait for the log.
@@ -94,16 +97,16 @@ pub async fn answer<B>(endpoint: Arc<Endpoint>, request: Request<B>) -> PixelRes
         Verdict::NoHit => misdirected(&answer),
         Verdict::Rejected(reject) => {
             counter!(REJECTS, "kind" => kind.label(), "reason" => reject.label()).increment(1);
-            respond(kind, answer, None)
+            finish(&endpoint, kind, (answer, None)).await
         }
         Verdict::Repeat(id) => {
             counter!(REPEATS, "kind" => kind.label()).increment(1);
-            respond(kind, answer, Some(id))
+            finish(&endpoint, kind, (answer, Some(id))).await
         }
         Verdict::Append(offer) => match store(&endpoint, kind, &offer).await {
             Ok(()) => {
                 counter!(EVENTS, "kind" => kind.label()).increment(1);
-                respond(kind, answer, Some(offer.id))
+                finish(&endpoint, kind, (answer, Some(offer.id))).await
             }
             Err(cause) => {
                 counter!(UNACKNOWLEDGED, "kind" => kind.label(), "cause" => cause.label())
@@ -185,23 +188,60 @@ async fn store(endpoint: &Endpoint, kind: HitKind, offer: &Offer) -> Result<(), 
     outcome
 }
 
+/// The answer to a hit that was decided, with the markup that it fetches.
+async fn finish(
+    endpoint: &Endpoint,
+    kind: HitKind,
+    (answer, stored): (Answer, Option<EventId>),
+) -> PixelResponse {
+    let Answer::Markup(fetch) = answer else {
+        return respond(kind, answer, stored);
+    };
+    let served = match &endpoint.markup {
+        Some(source) => source.serve(&fetch).await,
+        None => Ok(None),
+    };
+    let (status, mut response) = match served {
+        Ok(Some(served)) => ("200", markup(served)),
+        Ok(None) => ("410", empty(StatusCode::GONE)),
+        Err(()) => ("503", unavailable()),
+    };
+    counter!(MARKUP, "status" => status).increment(1);
+    finish_headers(response.headers_mut(), stored);
+    response
+}
+
+fn markup(served: Served) -> PixelResponse {
+    let mut response = Response::new(Full::new(Bytes::from(served.text)));
+    let headers = response.headers_mut();
+    let content_type = HeaderValue::from_static(served.content_type);
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
 /// A hit that was decided: its answer, with the id only when the event is stored.
 fn respond(kind: HitKind, answer: Answer, stored: Option<EventId>) -> PixelResponse {
     let mut response = match answer {
         Answer::Gif => gif(),
         Answer::Redirect(target) => redirect(&target),
+        Answer::Gone => empty(StatusCode::GONE),
         _ => empty(StatusCode::NO_CONTENT),
     };
     let headers = response.headers_mut();
-    forbid_caching(headers);
+    finish_headers(headers, stored);
     if kind == HitKind::Conversion {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }
+    response
+}
+
+fn finish_headers(headers: &mut HeaderMap, stored: Option<EventId>) {
+    forbid_caching(headers);
     if let Some(id) = stored {
         let id = HeaderValue::try_from(id.to_string()).expect("hexadecimal digits are a value");
         headers.insert(EVENT_HEADER, id);
     }
-    response
 }
 
 /// A user who clicked goes on in any case; everybody else is asked to come again.
@@ -209,6 +249,11 @@ fn unstored(kind: HitKind, answer: Answer) -> PixelResponse {
     if kind == HitKind::Click {
         return respond(kind, answer, None);
     }
+    unavailable()
+}
+
+/// 503: the same request may be answered later.
+fn unavailable() -> PixelResponse {
     let mut response = empty(StatusCode::SERVICE_UNAVAILABLE);
     forbid_caching(response.headers_mut());
     response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S);

@@ -9,6 +9,7 @@ pub mod config;
 pub mod dedupe;
 pub mod http;
 pub mod landing;
+pub mod markup;
 pub mod metrics;
 pub mod price;
 mod query;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use assets::Assets;
 use domain::Clock;
 use event_log::EventLog;
+use markup::MarkupSource;
 use proto::token::TokenKeys;
 use service_kit::telemetry::WarnLimit;
 use service_kit::{ServeError, Server, ServerOptions, Shutdown, run_cores};
@@ -40,6 +42,7 @@ pub struct Pixel {
     log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
     assets: Option<Assets>,
+    markup: Option<MarkupSource>,
 }
 
 impl Pixel {
@@ -63,6 +66,7 @@ impl Pixel {
             log,
             clock,
             assets: None,
+            markup: None,
         })
     }
 
@@ -71,6 +75,15 @@ impl Pixel {
     pub fn with_assets(self, store: Arc<dyn AssetStore>) -> Self {
         Self {
             assets: Some(Assets::new(store)),
+            ..self
+        }
+    }
+
+    /// Answers the win notices of exchanges that fetch the markup by them.
+    #[must_use]
+    pub fn with_markup(self, source: MarkupSource) -> Self {
+        Self {
+            markup: Some(source),
             ..self
         }
     }
@@ -90,6 +103,7 @@ impl Pixel {
             log: self.log,
             clock: self.clock,
             assets: self.assets,
+            markup: self.markup,
             notice_deadline: self.config.notice_deadline,
             click_deadline: self.config.click_deadline,
             storage_warnings: WarnLimit::new(STORAGE_WARNING_PERIOD_US),

@@ -15,6 +15,8 @@ pub const MISDIRECTED: &str = "paceline_pixel_misdirected_total";
 pub const UNACKNOWLEDGED: &str = "paceline_pixel_unacknowledged_total";
 /// Creatives' files that were asked for; label `status`.
 pub const ASSETS: &str = "paceline_pixel_assets_total";
+/// Markup that notices fetched; label `status`.
+pub const MARKUP: &str = "paceline_pixel_markup_total";
 /// Win and billing notices by what their price said; label `price`.
 pub const PRICES: &str = "paceline_pixel_prices_total";
 /// From the append to the acknowledgement, in microseconds.

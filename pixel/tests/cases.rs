@@ -9,7 +9,7 @@ use event_log::Topic;
 use pixel::{Answer, Hit, Method, PixelCore, PriceKeys, Reject, Verdict};
 use proto::event::{BidRef, Kind, campaign_partition_key, user_partition_key};
 use proto::price::SealedPriceKeys;
-use proto::token::{Purpose, TokenKeys};
+use proto::token::{Purpose, Sealed, TokenKeys};
 use serde_json::{Value, json};
 use support::{NOW, bid, keys};
 
@@ -49,6 +49,13 @@ fn case_bid(case: &Value) -> BidRef {
     bid
 }
 
+/// What the markup of a bid is written from, with nothing in it.
+fn rendering(bid: &BidRef) -> String {
+    let mut sealed = Sealed::default();
+    keys().seal_rendering(&mut sealed, bid.id(), |_| {});
+    sealed.as_str().to_owned()
+}
+
 /// Fills tokens and long texts into a template.
 fn expand(template: &str, bid: &BidRef) -> String {
     let plain = BidRef {
@@ -60,6 +67,10 @@ fn expand(template: &str, bid: &BidRef) -> String {
     let last = altered.pop().unwrap();
     altered.push(if last == 'A' { 'E' } else { 'A' });
     let foreign = |id| TokenKeys::new([(id, [8; 32])]).unwrap();
+    let other = BidRef {
+        bid_id: vec![7; 16],
+        ..plain.clone()
+    };
     let (long_field, long_token, long_url) = (
         "%C3%A4".repeat(300),
         "A".repeat(TOKEN_CHARS_MAX + 1),
@@ -69,6 +80,8 @@ fn expand(template: &str, bid: &BidRef) -> String {
         ("{notice}", notice),
         ("{altered}", altered),
         ("{event}", keys().seal(&plain, Purpose::Event)),
+        ("{rendering}", rendering(bid)),
+        ("{other_rendering}", rendering(&other)),
         ("{conversion}", keys().seal(&plain, Purpose::Conversion)),
         ("{click}", keys().seal(bid, Purpose::Click)),
         ("{unknown_key}", foreign(2).seal(&plain, Purpose::Notice)),
@@ -106,6 +119,8 @@ fn show_answer(answer: &Answer) -> String {
         Answer::NotFound => "404".into(),
         Answer::MethodNotAllowed => "405".into(),
         Answer::TooLong => "414".into(),
+        Answer::Gone => "410".into(),
+        Answer::Markup(_) => "markup".into(),
     }
 }
 

@@ -21,8 +21,8 @@ mod wire {
 
 pub use encode::{BidRecord, EncodedRef, Reference};
 pub use wire::{
-    Bid, BidRef, Billing, Click, Conversion, Delivery, Event, Impression, Loss, Playback,
-    PlaybackStep, Privacy, ReasonCount, View, Win, event::Kind,
+    Bid, BidRef, Billing, Click, Conversion, Delivery, Event, Impression, Loss, NativePart,
+    Playback, PlaybackStep, Privacy, ReasonCount, Rendering, View, Win, event::Kind,
 };
 
 /// The version of the event schema that this build writes.

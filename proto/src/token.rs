@@ -8,7 +8,7 @@
 //!   and the counter of `BidIds`. A bid is sealed once for a purpose, so no nonce comes again under a key.
 //! - Version 1 has 5 more bytes in its header, hashed from the plaintext: XChaCha20-Poly1305 with the whole header as
 //!   its nonce. It seals what may be sealed again by another version of the program (the token of conversions, made at
-//!   each click), and ids that are not of `BidIds`.
+//!   each click, and those in markup that a win notice fetches), and ids that are not of `BidIds`.
 
 use aes_gcm::Aes256Gcm;
 use base64::Engine;
@@ -22,7 +22,7 @@ use hmac::{Hmac, Mac};
 use prost::Message;
 use sha2::Sha256;
 
-use crate::event::{BidRef, EncodedRef};
+use crate::event::{BidRef, EncodedRef, Rendering};
 
 const BID_ID: std::ops::Range<usize> = 3..19;
 
@@ -54,10 +54,18 @@ pub enum Purpose {
     Conversion,
     /// The click redirect; carries the landing page.
     Click,
+    /// The markup that a win notice fetches; carries a [`Rendering`].
+    Markup,
 }
 
 impl Purpose {
-    const ALL: [Self; 4] = [Self::Notice, Self::Event, Self::Click, Self::Conversion];
+    const ALL: [Self; 5] = [
+        Self::Notice,
+        Self::Event,
+        Self::Click,
+        Self::Conversion,
+        Self::Markup,
+    ];
 
     fn byte(self) -> u8 {
         match self {
@@ -65,6 +73,7 @@ impl Purpose {
             Self::Event => 2,
             Self::Click => 3,
             Self::Conversion => 4,
+            Self::Markup => 5,
         }
     }
 }
@@ -123,6 +132,16 @@ impl TokenKeys {
 
     /// Seals `reference` for one purpose; `reference.bid_id` must be 16 bytes.
     pub fn seal(&self, reference: &BidRef, purpose: Purpose) -> String {
+        let again = purpose == Purpose::Conversion;
+        self.seal_reference(reference, (purpose, again))
+    }
+
+    /// The same, for a bid whose tokens may be sealed already with something else in them.
+    pub fn seal_again(&self, reference: &BidRef, purpose: Purpose) -> String {
+        self.seal_reference(reference, (purpose, true))
+    }
+
+    fn seal_reference(&self, reference: &BidRef, (purpose, again): (Purpose, bool)) -> String {
         let mut plain = BidRef {
             bid_id: Vec::new(),
             ..reference.clone()
@@ -132,7 +151,7 @@ impl TokenKeys {
             (plain.device, plain.household) = (Vec::new(), Vec::new());
         }
         let mut sealed = Sealed::default();
-        self.seal_into(&mut sealed, (reference.id(), purpose), |out| {
+        self.seal_into(&mut sealed, (reference.id(), purpose, again), |out| {
             plain.encode(out).expect("a Vec takes every write");
         });
         sealed.text
@@ -146,20 +165,31 @@ impl TokenKeys {
         (reference, landing): (&EncodedRef, &str),
         purpose: Purpose,
     ) {
-        self.seal_into(into, (reference.bid_id(), purpose), |out| match purpose {
-            Purpose::Event => reference.write(out),
-            _ => reference.write_alone(out, landing),
-        });
+        let again = purpose == Purpose::Conversion;
+        self.seal_into(
+            into,
+            (reference.bid_id(), purpose, again),
+            |out| match purpose {
+                Purpose::Event => reference.write(out),
+                _ => reference.write_alone(out, landing),
+            },
+        );
+    }
+
+    /// Seals what the markup of a bid is written from: the fields of a [`Rendering`] as `write` appends them. Once for
+    /// a bid.
+    pub fn seal_rendering(&self, into: &mut Sealed, id: BidId, write: impl FnOnce(&mut Vec<u8>)) {
+        self.seal_into(into, (id, Purpose::Markup, false), write);
     }
 
     fn seal_into(
         &self,
         into: &mut Sealed,
-        (id, purpose): (BidId, Purpose),
+        (id, purpose, again): (BidId, Purpose, bool),
         write: impl FnOnce(&mut Vec<u8>),
     ) {
         let key = self.keys.first().expect("a key ring is never empty");
-        let nonce = short_nonce(&id.0).filter(|_| purpose != Purpose::Conversion);
+        let nonce = short_nonce(&id.0).filter(|_| !again);
         let version = nonce.map_or(Version::XChaCha, |_| Version::Aes);
         let bytes = &mut into.bytes;
         bytes.clear();
@@ -182,6 +212,23 @@ impl TokenKeys {
     /// # Errors
     /// One of `TokenError`; nothing of a refused token may be believed.
     pub fn open(&self, token: &str, purpose: Purpose) -> Result<BidRef, TokenError> {
+        let (id, plain) = self.unseal(token, purpose)?;
+        let mut reference = BidRef::decode(plain.as_slice()).map_err(|_| TokenError::Malformed)?;
+        reference.bid_id = id.0.to_vec();
+        Ok(reference)
+    }
+
+    /// Opens a token of `seal_rendering`: the bid and what its markup is written from.
+    ///
+    /// # Errors
+    /// One of `TokenError`.
+    pub fn open_rendering(&self, token: &str) -> Result<(BidId, Rendering), TokenError> {
+        let (id, plain) = self.unseal(token, Purpose::Markup)?;
+        let rendering = Rendering::decode(plain.as_slice()).map_err(|_| TokenError::Malformed)?;
+        Ok((id, rendering))
+    }
+
+    fn unseal(&self, token: &str, purpose: Purpose) -> Result<(BidId, Vec<u8>), TokenError> {
         if token.len() > TOKEN_CHARS_MAX {
             return Err(TokenError::Malformed);
         }
@@ -203,9 +250,8 @@ impl TokenKeys {
             return Err(TokenError::Forged);
         }
         let plain = key.open(version, purpose, (header, sealed))?;
-        let mut reference = BidRef::decode(plain.as_slice()).map_err(|_| TokenError::Malformed)?;
-        reference.bid_id = header.get(BID_ID).unwrap_or_default().to_vec();
-        Ok(reference)
+        let id = header.get(BID_ID).and_then(|id| id.try_into().ok());
+        Ok((BidId(id.ok_or(TokenError::Malformed)?), plain))
     }
 }
 
@@ -220,12 +266,13 @@ impl Key {
     }
 
     fn aes(&self, purpose: Purpose) -> &Aes256Gcm {
-        let [notice, event, click, conversion] = &self.aes;
+        let [notice, event, click, conversion, markup] = &self.aes;
         match purpose {
             Purpose::Notice => notice,
             Purpose::Event => event,
             Purpose::Click => click,
             Purpose::Conversion => conversion,
+            Purpose::Markup => markup,
         }
     }
 

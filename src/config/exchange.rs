@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bidder::config::{
-    BIDS_PER_IMP_MAX, BillingSignal, ExchangeConfig, HoldTimes, NativeForm, NoBidStyle, Notices,
-    Pays, PerImp,
+    BIDS_PER_IMP_MAX, BillingSignal, ExchangeConfig, HoldTimes, MarkupPlace, NativeForm,
+    NoBidStyle, Notices, Pays, PerImp,
 };
 use bidder::gate::Authorization;
 use bidder::supply::{ChainConfig, ChainRule};
@@ -107,7 +107,8 @@ fn hold_rules(exchange: &Exchange) -> [Rule; 4] {
 }
 
 fn text_rules(exchange: &Exchange) -> [Rule; 6] {
-    let bills_by_nurl = exchange.billing == file::Billing::Nurl;
+    let needs_nurl =
+        exchange.billing == file::Billing::Nurl || exchange.markup == file::Markup::WinNotice;
     let (encryption, integrity) = (
         &exchange.price_encryption_key,
         &exchange.price_integrity_key,
@@ -122,8 +123,8 @@ fn text_rules(exchange: &Exchange) -> [Rule; 6] {
         (
             "nurl",
             exchange.nurl.to_string(),
-            exchange.nurl || !bills_by_nurl,
-            "must be true where billing is \"nurl\"",
+            exchange.nurl || !needs_nurl,
+            "must be true where billing is \"nurl\" or markup is \"win-notice\"",
         ),
         key_rule("price_encryption_key", encryption, exchange.prices),
         key_rule("price_integrity_key", integrity, exchange.prices),
@@ -225,6 +226,10 @@ fn one(file: &Exchange) -> ExchangeConfig {
         notices: Notices {
             win: file.nurl,
             loss: file.lurl,
+        },
+        markup: match file.markup {
+            file::Markup::Bid => MarkupPlace::Bid,
+            file::Markup::WinNotice => MarkupPlace::WinNotice,
         },
         native: match file.native_markup {
             file::NativeMarkup::String => NativeForm::Text,

@@ -171,6 +171,7 @@ pub(crate) struct Exchange {
     pub billing: Billing,
     pub nurl: bool,
     pub lurl: bool,
+    pub markup: Markup,
     pub native_markup: NativeMarkup,
     pub price_macro: String,
     pub supply_fee: bool,
@@ -221,6 +222,13 @@ pub(crate) enum NoBid {
 pub(crate) enum Billing {
     Burl,
     Nurl,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Markup {
+    Bid,
+    WinNotice,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -389,6 +397,7 @@ impl Default for Exchange {
             billing: Billing::Burl,
             nurl: true,
             lurl: true,
+            markup: Markup::Bid,
             native_markup: NativeMarkup::String,
             price_macro: "${AUCTION_PRICE}".to_owned(),
             supply_fee: false,

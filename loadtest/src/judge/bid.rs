@@ -107,6 +107,9 @@ impl Case<'_> {
             self.flag(Rule::Attribute, &self.bid["attr"].to_string());
         }
         self.frameworks(offer);
+        if self.is_fetched() {
+            return;
+        }
         let markup = self.bid["adm"].as_str().unwrap_or_default();
         if markup.trim().is_empty() || !medium.fits(markup) {
             self.flag(Rule::Markup, "absent or of another media type");
@@ -119,6 +122,12 @@ impl Case<'_> {
         }
         self.secure(markup);
         self.tracking(markup);
+    }
+
+    /// Whether the markup is the answer to the win notice.
+    fn is_fetched(&self) -> bool {
+        let by_notice = text(&self.bid["nurl"]).is_some_and(|url| !url.is_empty());
+        self.court.expectations.markup_on_win && self.bid["adm"].is_null() && by_notice
     }
 
     /// A framework that the slot does not list is not supported there.

@@ -85,6 +85,11 @@ impl EncodedRef {
         out.extend_from_slice(&self.bytes);
     }
 
+    /// Appends device and household.
+    pub(crate) fn write_people(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.bytes.get(self.people_at..).unwrap_or_default());
+    }
+
     /// Appends everything but the bid's id, device and household, with a landing page unless that is empty.
     pub(crate) fn write_alone(&self, out: &mut Vec<u8>, landing: &str) {
         let alone = self.bytes.get(..self.people_at).unwrap_or_default();

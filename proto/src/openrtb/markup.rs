@@ -11,6 +11,7 @@ mod html;
 pub mod macros;
 pub mod native;
 mod native_message;
+pub mod on_win;
 mod out;
 mod own;
 pub mod template;

@@ -180,7 +180,7 @@ impl<'a> NativeRequest<'a> {
     }
 
     /// Takes the form of the answer from the version asked for, else from that of the request.
-    pub(super) fn follow(&mut self, version: Option<&str>, wrapped: bool) {
+    pub(crate) fn follow(&mut self, version: Option<&str>, wrapped: bool) {
         self.wrapped = match version {
             Some(version) => matches!(version, "1" | "0") || version.starts_with("1.0"),
             None => wrapped,

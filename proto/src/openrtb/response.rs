@@ -59,6 +59,8 @@ pub enum Adm<'a> {
     Ad(Filled<'a>),
     /// The same; a native ad as a message (`adm_native`) where the response is in protobuf.
     Message(Filled<'a>),
+    /// Not in the bid: the win notice is answered with it.
+    OnWin,
 }
 
 impl<'a> From<&'a str> for Adm<'a> {
@@ -68,6 +70,11 @@ impl<'a> From<&'a str> for Adm<'a> {
 }
 
 impl Adm<'_> {
+    /// Whether there is any.
+    pub(super) fn is_here(&self) -> bool {
+        !matches!(self, Self::OnWin)
+    }
+
     /// Appends the markup.
     pub(super) fn write(&self, out: &mut Vec<u8>, escaping: impl Fn(&mut Vec<u8>) -> Out<'_>) {
         match self {
@@ -75,6 +82,7 @@ impl Adm<'_> {
             Self::Ad(ad) | Self::Message(ad) => {
                 ad.write(&mut escaping(out)).expect(CHECKED);
             }
+            Self::OnWin => {}
         }
     }
 
@@ -82,7 +90,7 @@ impl Adm<'_> {
     pub(super) fn message(&self) -> Option<(&Filled<'_>, &NativeRequest<'_>)> {
         match self {
             Self::Message(ad) => Some((ad, ad.message_layout()?)),
-            Self::Text(_) | Self::Ad(_) => None,
+            Self::Text(_) | Self::Ad(_) | Self::OnWin => None,
         }
     }
 }
@@ -271,9 +279,12 @@ fn write_bid(out: &mut Vec<u8>, bid: &Bid<'_>) {
     text(out, "langb", bid.langb);
     list(out, "apis", bid.apis, |out, api| digits(out, *api));
     write_ext(out, bid);
-    out.extend_from_slice(b",\"adm\":\"");
-    bid.adm.write(out, |out| Out::in_json(out));
-    out.extend_from_slice(b"\"}");
+    if bid.adm.is_here() {
+        out.extend_from_slice(b",\"adm\":\"");
+        bid.adm.write(out, |out| Out::in_json(out));
+        out.push(b'"');
+    }
+    out.push(b'}');
 }
 
 fn write_ext(out: &mut Vec<u8>, bid: &Bid<'_>) {

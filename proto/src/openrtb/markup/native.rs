@@ -210,6 +210,45 @@ pub(super) enum Part {
 }
 
 impl Part {
+    /// Every part, in the order of their codes.
+    const ALL: [Self; 6] = [
+        Self::Title,
+        Self::Sponsored,
+        Self::Description,
+        Self::CallToAction,
+        Self::Image,
+        Self::Icon,
+    ];
+
+    /// Its code in a [`NativePart`](crate::event::NativePart).
+    pub(super) fn code(self) -> u32 {
+        self as u32
+    }
+
+    /// What asks for the part of a code, whatever its size.
+    pub(super) fn asked(code: u32) -> Option<AssetKind<'static>> {
+        let data = |kind| AssetKind::Data {
+            kind: Some(kind),
+            len: None,
+        };
+        let image = |kind| AssetKind::Image {
+            kind: Some(kind),
+            w: None,
+            h: None,
+            wmin: None,
+            hmin: None,
+            mimes: &[],
+        };
+        Some(match Self::ALL.get(code as usize)? {
+            Self::Title => AssetKind::Title { len: None },
+            Self::Sponsored => data(1),
+            Self::Description => data(2),
+            Self::CallToAction => data(12),
+            Self::Image => image(3),
+            Self::Icon => image(1),
+        })
+    }
+
     /// The text, or the picture's address.
     pub(super) fn text(self, assets: &NativeAssets) -> &str {
         match self {

@@ -39,6 +39,12 @@ impl Own {
         Self(cuts.into_boxed_slice())
     }
 
+    /// Whether it has the macro.
+    pub(super) fn has(&self, wanted: Macro) -> bool {
+        let is = |cut: &Cut| matches!(cut, Cut::Macro(name, ..) if *name == wanted);
+        self.0.iter().any(is)
+    }
+
     /// An address.
     pub(super) fn address(address: &str, place: Place) -> Self {
         let parts = parts(address).into_iter();

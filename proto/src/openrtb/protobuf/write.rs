@@ -43,7 +43,7 @@ fn write_bid(out: &mut Vec<u8>, bid: &Bid<'_>) {
     text(out, 4, bid.adid);
     joined(out, 5, bid.nurl);
     let native = bid.adm.message();
-    if native.is_none() {
+    if native.is_none() && bid.adm.is_here() {
         message(out, 6, |out| bid.adm.write(out, |out| Out::plain(out)));
     }
     text(out, 7, stated(bid.adomain));
