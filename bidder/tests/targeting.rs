@@ -90,6 +90,25 @@ fn every_dimension_accepts_and_refuses() {
     }
 }
 
+/// Monday, 12:00 UTC in November: 13:00 in Berlin, 23:00 in Sydney, where it is summer.
+#[test]
+fn hours_of_a_zone_are_those_on_its_clock() {
+    let refusing = |hours: &str| {
+        let targeting = serde_json::json!({"hours": {"include": [hours]}});
+        refusing(&mut world(&targeting), &serde_json::json!({}))
+    };
+    for hours in ["13@Europe/Berlin", "23@Australia/Sydney", "17@Asia/Kolkata"] {
+        assert_eq!(refusing(hours), None, "{hours}");
+    }
+    for hours in [
+        "12@Europe/Berlin",
+        "14@Europe/Berlin",
+        "22@Australia/Sydney",
+    ] {
+        assert_eq!(refusing(hours), Some("hours"), "{hours}");
+    }
+}
+
 #[test]
 fn groups_join_conditions() {
     check_case("groups");

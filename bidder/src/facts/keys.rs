@@ -257,11 +257,24 @@ impl Source<'_> {
         // 1970-01-01 was a Thursday, three days into a week that starts on Monday.
         let quarter = self.now.0.div_euclid(15 * 60_000) + 72 * 4;
         out.push(dimension.utc_quarter(quarter.rem_euclid(7 * 24 * 4) as u64));
-        let geo = &self.request.device.geo;
-        if let Some(minutes) = geo.utcoffset.filter(|minutes| minutes.abs() <= 14 * 60) {
+        let zones = self.usage.zones.iter();
+        out.extend(
+            zones.map(|(name, clock)| dimension.zone_hour(name, clock.hour_of_week(self.now))),
+        );
+        out.extend(self.user_hour().map(|hour| dimension.user_hour(hour)));
+    }
+
+    /// Hour of the week on the user's clock: by the offset that the request states, else where the region or country
+    /// keeps one time.
+    fn user_hour(&self) -> Option<u8> {
+        let homes = self.usage.homes?;
+        let stated = self.request.device.geo.utcoffset;
+        if let Some(minutes) = stated.filter(|minutes| minutes.abs() <= 14 * 60) {
             let local = self.now.plus_ms(i64::from(minutes) * 60_000);
-            out.push(dimension.user_hour(local.hour_of_week()));
+            return Some(local.hour_of_week());
         }
+        let clock = homes.clock(self.facts.country, self.facts.region)?;
+        Some(clock.hour_of_week(self.now))
     }
 
     /// What the user's ids say; only where ids may be used.

@@ -2,7 +2,8 @@
 
 use domain::Targeting;
 use domain::targeting::place::Point;
-use domain::targeting::value::{IpRange, Segment, Share};
+use domain::targeting::value::{HourZone, IpRange, Segment, Share};
+use domain::targeting::zone::{Homes, ZoneClock};
 use domain::targeting::{Dimension, Values, place};
 
 /// Keys by dimension.
@@ -86,6 +87,10 @@ pub struct Usage {
     pub recencies_h: Vec<u32>,
     /// Salts of experiments.
     pub salts: Vec<Box<str>>,
+    /// Clocks of the time zones that hours are asked for in.
+    pub zones: Vec<(Box<str>, ZoneClock)>,
+    /// Clocks of countries and regions, if hours are asked for on the user's.
+    pub homes: Option<&'static Homes>,
     /// Levels of cells that circles are found by.
     pub levels: [bool; place::CELL_DEGREES.len()],
 }
@@ -118,7 +123,11 @@ impl Usage {
     fn add(&mut self, dimension: Dimension, values: &Values) {
         let has_more = matches!(
             dimension,
-            Dimension::Ips | Dimension::Segments | Dimension::UserShares | Dimension::Places
+            Dimension::Ips
+                | Dimension::Segments
+                | Dimension::UserShares
+                | Dimension::Places
+                | Dimension::Hours
         );
         if has_more {
             values.iter().for_each(|one| self.add_one(dimension, one));
@@ -149,11 +158,23 @@ impl Usage {
                     self.salts.push(share.salt.into());
                 }
             }
+            Dimension::Hours => self.add_zone(value),
             Dimension::Places => {
                 let level = place::Circle::parse(value).map(|circle| circle.level());
                 if let Some(used) = level.and_then(|level| self.levels.get_mut(level)) {
                     *used = true;
                 }
+            }
+            _ => {}
+        }
+    }
+
+    fn add_zone(&mut self, value: &str) {
+        match HourZone::parse(value) {
+            Some(HourZone::User) => self.homes = Some(Homes::known()),
+            Some(HourZone::Named(name)) if !self.zones.iter().any(|(zone, _)| **zone == *name) => {
+                let clock = ZoneClock::of(name);
+                self.zones.extend(clock.map(|clock| (name.into(), clock)));
             }
             _ => {}
         }

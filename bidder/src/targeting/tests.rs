@@ -17,7 +17,7 @@ fn pool(dimension: Dimension) -> Vec<String> {
         Syntax::Place => &["48.1 11.5 20", "48.1 11.9 20", "40 -74 300", "48 11 2"],
         Syntax::IpRange => &["203.0.113.0/24", "203.0.113.7", "2001:db8::/32"],
         Syntax::OsVersion => &["ios 15", "ios 14-16", "android 12+"],
-        Syntax::Hour => &["0", "0-2", "1@user", "5@+05:30"],
+        Syntax::Hour => &["0", "0-2", "1@user", "5@+05:30", "2@Europe/Berlin"],
         Syntax::Segment => &["s1", "s2", "own/s1"],
         Syntax::Range(_) => &["18", "18-24", "20+"],
         Syntax::Share => &["a:0-499", "a:500-999", "b:7"],

@@ -7,6 +7,7 @@ pub mod place;
 mod tests;
 pub mod value;
 mod values;
+pub mod zone;
 
 pub use dimension::{Dimension, Syntax};
 pub use key::Key;

@@ -79,8 +79,8 @@ impl Syntax {
             }
             Self::Language => "must be an ISO 639-1 code, such as en or pt-BR",
             Self::Hour => {
-                "must be an hour of the week, 0 (Monday 00:00) to 167, or a range such as 8-17, with @user or an \
-                 offset such as @+05:30 when not UTC"
+                "must be an hour of the week, 0 (Monday 00:00) to 167, or a range such as 8-17, and when not UTC with \
+                 @user, a time zone of the IANA database such as @Europe/Berlin, or an offset such as @+05:30"
             }
             Self::Segment => {
                 "must have 1 to 256 bytes, without spaces around it or line breaks; recency as in: shoes within 7d"
@@ -184,7 +184,7 @@ dimensions! {
     Browsers = ("browsers", "Browsers", Syntax::Words(&["chrome", "safari", "firefox", "edge", "opera", "samsung", "webview", "other"])),
     /// The device's language: `en` covers `en-GB`.
     Languages = ("languages", "Languages", Syntax::Language),
-    /// Hours of the week from Monday 00:00: `8-17` in UTC, `8@user` in the user's time, `8@+05:30`.
+    /// Hours of the week from Monday 00:00: `8-17` in UTC, `8@user` in the user's time, `8@Europe/Berlin`, `8@+05:30`.
     Hours = ("hours", "Hours of the week", Syntax::Hour),
     /// Words that site, app or user are tagged with.
     Keywords = ("keywords", "Keywords", Syntax::Text),

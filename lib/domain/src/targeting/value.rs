@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::dimension::{Dimension, OS_WORDS, Syntax};
 use super::key::Key;
 use super::place::Circle;
-use super::{Os, Size};
+use super::{Os, Size, zone};
 use crate::limits::FIELD_BYTES_MAX;
 
 /// Largest width or height, in pixels: public screens reach 7,680.
@@ -174,9 +174,14 @@ impl Dimension {
         self.number(quarter % QUARTERS_A_WEEK)
     }
 
+    /// The key of an hour of the week on the clock of a time zone, by its name.
+    pub fn zone_hour(self, zone: &str, hour: u8) -> u64 {
+        Key::of(self).text(zone).number(u64::from(hour)).get()
+    }
+
     /// The key of an hour of the week on the user's clock.
     pub fn user_hour(self, hour: u8) -> u64 {
-        Key::of(self).text(USER_ZONE).number(u64::from(hour)).get()
+        self.zone_hour(USER_ZONE, hour)
     }
 
     fn expand_hour(self, value: &str, emit: &mut dyn FnMut(u64)) -> Option<()> {
@@ -187,6 +192,10 @@ impl Dimension {
         let hours = range(hours, 167)?;
         if zone == Some(USER_ZONE) {
             hours.for_each(|hour| emit(self.user_hour(hour as u8)));
+            return Some(());
+        }
+        if let Some(name) = zone.filter(|name| zone::is_zone(name)) {
+            hours.for_each(|hour| emit(self.zone_hour(name, hour as u8)));
             return Some(());
         }
         let ahead = zone.map_or(Some(0), quarters_ahead)?;
@@ -283,6 +292,25 @@ impl<'a> Share<'a> {
             key = key.number(u64::from(*byte));
         }
         key.get() % USER_SHARES
+    }
+}
+
+/// The time zone that an hour of the week names, or the word for the user's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HourZone<'a> {
+    /// The user's.
+    User,
+    /// One by its name.
+    Named(&'a str),
+}
+
+impl<'a> HourZone<'a> {
+    /// Reads what follows the `@` of `8-17@Europe/Berlin`; `None` for UTC and offsets.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        match text.split_once('@')?.1 {
+            USER_ZONE => Some(Self::User),
+            name => zone::is_zone(name).then_some(Self::Named(name)),
+        }
     }
 }
 

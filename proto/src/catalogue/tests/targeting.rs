@@ -18,7 +18,7 @@ fn values(dimension: Dimension) -> BoxedStrategy<String> {
         Syntax::Country => "[A-Z]{3}".boxed(),
         Syntax::Region => "[A-Z]{3}-[A-Z0-9]{1,3}".boxed(),
         Syntax::Exchange => "[a-z0-9_-]{1,20}".boxed(),
-        Syntax::Hour => "1[0-5][0-9](-16[0-7])?(@user|@[+-]0[0-9]:30)?".boxed(),
+        Syntax::Hour => "1[0-5][0-9](-16[0-7])?(@user|@[+-]0[0-9]:30|@Europe/Berlin)?".boxed(),
         Syntax::Range(_) => "[1-9][0-9](-11[0-9]|\\+)?".boxed(),
         Syntax::Page => "[a-z]{1,9}\\.[a-z]{2,9}/[A-Za-z]{1,9}".boxed(),
         Syntax::Category => "IAB[1-9](-[1-9])?|[1-9]:[A-Z0-9]{1,9}".boxed(),
