@@ -8,6 +8,7 @@ pub(crate) mod layout;
 pub(crate) mod line_item;
 pub(crate) mod overview;
 pub(crate) mod people;
+mod playback;
 pub(crate) mod sign_in;
 
 use axum::http::StatusCode;

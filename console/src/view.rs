@@ -101,6 +101,8 @@ pub(crate) struct CampaignView {
     pub(crate) row: CampaignRow,
     pub(crate) line_items: Vec<LineItemRow>,
     pub(crate) refusals: Vec<Refusal>,
+    /// Playback errors with their VAST code, the most frequent first.
+    pub(crate) errors: Vec<(u32, i64)>,
     pub(crate) charts: Charts,
     pub(crate) now: Timestamp,
     /// Whether its advertiser has any creative yet.
@@ -261,6 +263,11 @@ pub(crate) fn campaign(
         campaign,
         counters.get(&id).copied().unwrap_or_default(),
     );
+    let mut errors: Vec<_> = app
+        .stored(reports.playback_errors(&filter))?
+        .into_iter()
+        .collect();
+    errors.sort_by_key(|(code, count)| (std::cmp::Reverse(*count), *code));
     let by_line_item = app.stored(reports.line_item_totals(&filter))?;
     let line_items: Vec<LineItemRow> = seen
         .line_items_of(id)
@@ -277,6 +284,7 @@ pub(crate) fn campaign(
         row,
         line_items,
         refusals,
+        errors,
         now: app.now(),
         has_creatives: seen.creatives_of(campaign.advertiser).next().is_some(),
     })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::report::{Counters, ReportKey};
 use domain::time::Minute;
-use domain::{CampaignId, LineItemId};
+use domain::{CampaignId, CreativeId, LineItemId};
 use parking_lot::Mutex;
 use store::StoreError;
 use store::keyed::{Batch, KeyedStore, Records, Table, Value};
@@ -102,6 +102,17 @@ impl ReportStore for Faulty<MemoryReports> {
         filter: &ReportFilter,
     ) -> Result<BTreeMap<LineItemId, Counters>, StoreError> {
         self.inner.line_item_totals(filter)
+    }
+
+    fn creative_totals(
+        &self,
+        filter: &ReportFilter,
+    ) -> Result<BTreeMap<CreativeId, Counters>, StoreError> {
+        self.inner.creative_totals(filter)
+    }
+
+    fn playback_errors(&self, filter: &ReportFilter) -> Result<BTreeMap<u32, i64>, StoreError> {
+        self.inner.playback_errors(filter)
     }
 
     fn minutes(&self, filter: &ReportFilter) -> Result<BTreeMap<Minute, Counters>, StoreError> {

@@ -1,9 +1,9 @@
 //! One event into minute report rows: pure.
 
-use domain::report::{Counters, ReportKey};
+use domain::report::{Counters, Playback, ReportKey};
 use domain::time::Minute;
 use domain::{CampaignId, CreativeId, Exchange, LineItemId, Micros, Timestamp};
-use proto::event::{BidRef, Delivery, Kind};
+use proto::event::{self, BidRef, Delivery, Kind, PlaybackStep};
 use store::report::ReportDelta;
 
 use crate::settle::Charge;
@@ -17,13 +17,33 @@ pub fn add(delta: &mut ReportDelta, kind: &Kind, at: Timestamp, charge: Option<(
     let Some((reference, counters)) = counters(kind, charge) else {
         return;
     };
-    if !reference.test {
-        delta
-            .rows
-            .entry(key(reference, at))
-            .or_default()
-            .add(&counters);
+    if reference.test {
+        return;
     }
+    let key = key(reference, at);
+    if let Kind::Playback(playback) = kind
+        && playback.step() == PlaybackStep::Error
+    {
+        let code = (key.clone(), playback.error);
+        *delta.errors.entry(code).or_default() += 1;
+    }
+    delta.rows.entry(key).or_default().add(&counters);
+}
+
+/// What one playback event counts.
+pub(crate) fn playback(event: &event::Playback) -> Playback {
+    let mut counts = Playback::default();
+    match event.step() {
+        PlaybackStep::Start => counts.starts = 1,
+        PlaybackStep::FirstQuartile => counts.first_quartiles = 1,
+        PlaybackStep::Midpoint => counts.midpoints = 1,
+        PlaybackStep::ThirdQuartile => counts.third_quartiles = 1,
+        PlaybackStep::Complete => counts.completes = 1,
+        PlaybackStep::Skip => counts.skips = 1,
+        PlaybackStep::Error => counts.errors = 1,
+        PlaybackStep::Unknown => {}
+    }
+    counts
 }
 
 fn counters<'a>(kind: &'a Kind, charge: Option<(&Charge, bool)>) -> Option<(&'a BidRef, Counters)> {
@@ -61,8 +81,12 @@ fn counters<'a>(kind: &'a Kind, charge: Option<(&Charge, bool)>) -> Option<(&'a 
             counters.conversions = 1;
             conversion.r#ref.as_ref()
         }
-        // Bids are counted by their Delivery event; losses and playback change no report.
-        Kind::Bid(_) | Kind::Loss(_) | Kind::Playback(_) | Kind::Delivery(_) => None,
+        Kind::Playback(event) => {
+            counters.playback = playback(event);
+            event.r#ref.as_ref()
+        }
+        // Bids are counted by their Delivery event; losses change no report.
+        Kind::Bid(_) | Kind::Loss(_) | Kind::Delivery(_) => None,
     };
     Some((reference?, counters))
 }

@@ -6,7 +6,7 @@ use domain::report::Counters;
 use domain::{CampaignId, Cpm, EventId, Micros};
 use proto::event::{self, BidRef, Kind};
 
-use crate::settle;
+use crate::{rollup, settle};
 
 /// A recount of raw events that shares only the price arithmetic with the sinks.
 #[derive(Debug, Default)]
@@ -63,6 +63,7 @@ fn count(counters: &mut Counters, kind: &Kind, reference: &BidRef) {
         Kind::View(_) => counters.views += 1,
         Kind::Click(_) => counters.clicks += 1,
         Kind::Conversion(_) => counters.conversions += 1,
-        Kind::Bid(_) | Kind::Loss(_) | Kind::Playback(_) | Kind::Delivery(_) => {}
+        Kind::Playback(playback) => counters.playback.add(&rollup::playback(playback)),
+        Kind::Bid(_) | Kind::Loss(_) | Kind::Delivery(_) => {}
     }
 }

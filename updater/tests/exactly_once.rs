@@ -10,7 +10,9 @@ use domain::{BidId, CampaignId, Capped, EventId, Micros, Timestamp, UserKey};
 use event_log::memory::MemoryLog;
 use event_log::{EventLog, Record, Topic};
 use prost::Message;
-use proto::event::{self, BidRef, Billing, Click, IdKind, Impression, Kind, Win};
+use proto::event::{
+    self, BidRef, Billing, Click, IdKind, Impression, Kind, Playback, PlaybackStep, Win,
+};
 use store::keyed::KeyedStore;
 use store::memory::{MemoryKeyed, MemoryReports, MemorySnapshots};
 use store::profile::{ProfileSource, Profiles};
@@ -230,6 +232,72 @@ fn totals_are_exact_through_repeats_crashes_and_failing_stores() {
         assert!(drain(&mut world.updater(), &mut rng, 0.0));
         check(&world, &expected, seed);
     }
+}
+
+#[test]
+fn playback_reaches_the_reports_by_creative_and_error_code() {
+    let world = World::new();
+    let play = |n: u64, step: PlaybackStep, error: u32| {
+        let bid = reference(n);
+        let id = BidId::from_slice(&bid.bid_id).unwrap();
+        let id = event::event_id(id, IdKind::Playback, &[step as u8]);
+        let playback = Playback {
+            r#ref: Some(bid),
+            step: step.into(),
+            error,
+        };
+        world.append(Topic::UserEvents, id, Kind::Playback(playback));
+    };
+    use PlaybackStep as S;
+    let whole = [
+        S::Start,
+        S::FirstQuartile,
+        S::Midpoint,
+        S::ThirdQuartile,
+        S::Complete,
+    ];
+    whole.into_iter().for_each(|step| play(3, step, 0));
+    for (n, step, error) in [
+        (3, S::Start, 0),
+        (6, S::Start, 0),
+        (6, S::Skip, 0),
+        (9, S::Error, 402),
+        (12, S::Error, 402),
+        (4, S::Error, 303),
+    ] {
+        play(n, step, error);
+    }
+    assert!(drain(&mut world.updater(), &mut SplitMix64::new(1), 0.0));
+    let filter = ReportFilter {
+        campaign: Some(reference(3).campaign_id()),
+        ..ReportFilter::default()
+    };
+    let creatives = world.reports.creative_totals(&filter).unwrap();
+    let counts = creatives[&reference(3).creative_id()].playback;
+    let expected = domain::report::Playback {
+        starts: 2,
+        first_quartiles: 1,
+        midpoints: 1,
+        third_quartiles: 1,
+        completes: 1,
+        skips: 1,
+        errors: 2,
+    };
+    assert_eq!(counts, expected, "a repeated start counts once");
+    assert_eq!(
+        world.reports.playback_errors(&filter).unwrap(),
+        [(402, 2)].into()
+    );
+    let mut recount = Recount::default();
+    let partition = event_log::Partition {
+        topic: Topic::UserEvents,
+        index: 0,
+    };
+    for record in world.log.read(partition, 0, usize::MAX).unwrap() {
+        recount.add(&record.payload);
+    }
+    let campaign = reference(3).campaign_id();
+    assert_eq!(recount.counters[&campaign].playback, expected);
 }
 
 #[test]

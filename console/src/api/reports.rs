@@ -1,10 +1,10 @@
-//! Reports over the API: sums by minute, line item or campaign.
+//! Reports over the API: sums by minute, creative, line item or campaign.
 
 use axum::Json;
 use axum::extract::State;
 use domain::report::Counters;
 use domain::time::Minute;
-use domain::{CampaignId, LineItemId};
+use domain::{CampaignId, CreativeId, LineItemId};
 use serde::Serialize;
 use store::report::ReportFilter;
 use utoipa::ToSchema;
@@ -40,6 +40,9 @@ pub(super) struct ReportRowDoc {
     /// With `group=line_item`.
     #[serde(skip_serializing_if = "Option::is_none")]
     line_item_id: Option<u64>,
+    /// With `group=creative`; 0 counts what happened before a creative was chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    creative_id: Option<u64>,
     /// Requests whose targeting matched.
     eligible: i64,
     /// Bids sent.
@@ -56,6 +59,20 @@ pub(super) struct ReportRowDoc {
     clicks: i64,
     /// Conversions.
     conversions: i64,
+    /// Video and audio ads that began.
+    starts: i64,
+    /// Played to a quarter.
+    first_quartiles: i64,
+    /// Played to the half.
+    midpoints: i64,
+    /// Played to three quarters.
+    third_quartiles: i64,
+    /// Played to the end.
+    completes: i64,
+    /// Skipped.
+    skips: i64,
+    /// Failed, with any error code.
+    playback_errors: i64,
     /// Spend that was booked, in micros of the campaign's currency.
     spend_micros: i64,
     /// The part of it whose notice came late.
@@ -66,6 +83,10 @@ pub(super) struct ReportRowDoc {
     predicted_ctr: f64,
     /// Wins per bid.
     win_rate: f64,
+    /// Viewable impressions per impression.
+    view_rate: f64,
+    /// Video and audio ads played to the end per start.
+    completion_rate: f64,
     /// Spend per click, in micros; absent without clicks.
     #[serde(skip_serializing_if = "Option::is_none")]
     ecpc_micros: Option<i64>,
@@ -77,6 +98,7 @@ impl From<&Counters> for ReportRowDoc {
             minute_ms: None,
             campaign_id: None,
             line_item_id: None,
+            creative_id: None,
             eligible: counters.eligible,
             bids: counters.bids,
             wins: counters.wins,
@@ -85,11 +107,20 @@ impl From<&Counters> for ReportRowDoc {
             views: counters.views,
             clicks: counters.clicks,
             conversions: counters.conversions,
+            starts: counters.playback.starts,
+            first_quartiles: counters.playback.first_quartiles,
+            midpoints: counters.playback.midpoints,
+            third_quartiles: counters.playback.third_quartiles,
+            completes: counters.playback.completes,
+            skips: counters.playback.skips,
+            playback_errors: counters.playback.errors,
             spend_micros: counters.spend.0,
             late_micros: counters.late.0,
             ctr: counters.ctr(),
             predicted_ctr: counters.predicted_ctr(),
             win_rate: counters.win_rate(),
+            view_rate: counters.view_rate(),
+            completion_rate: counters.playback.completion_rate(),
             ecpc_micros: counters.ecpc().map(|micros| micros.0),
         }
     }
@@ -98,6 +129,7 @@ impl From<&Counters> for ReportRowDoc {
 enum Group {
     Minute,
     LineItem,
+    Creative,
     Campaign,
 }
 
@@ -112,10 +144,10 @@ struct Question {
     path = "/api/v1/reports",
     tag = "reports",
     params(
-        ("campaign" = Option<u64>, Query, description = "Only this campaign; needed with `group=minute` and `group=line_item`"),
+        ("campaign" = Option<u64>, Query, description = "Only this campaign; needed with every group but `campaign`"),
         ("from" = Option<u64>, Query, description = "From this millisecond on, cut to its minute"),
         ("to" = Option<u64>, Query, description = "Before this millisecond, cut to its minute"),
-        ("group" = Option<String>, Query, description = "`minute`, `line_item` or `campaign` (when left out); `minute` needs `from` and `to` of at most a week"),
+        ("group" = Option<String>, Query, description = "`minute`, `line_item`, `creative` or `campaign` (when left out); `minute` needs `from` and `to` of at most a week"),
     ),
     responses(
         (status = 200, body = ReportDoc),
@@ -151,11 +183,12 @@ fn parse(values: &Values) -> Result<Question, Problem> {
     let group = match values.get("group") {
         "" | "campaign" => Group::Campaign,
         "line_item" => Group::LineItem,
+        "creative" => Group::Creative,
         "minute" => Group::Minute,
         _ => {
             return Err(Problem::field(
                 "group",
-                "must be minute, line_item or campaign",
+                "must be minute, line_item, creative or campaign",
             ));
         }
     };
@@ -198,6 +231,14 @@ fn rows(app: &App, seen: &Seen, question: &Question) -> Result<Vec<ReportRowDoc>
             .iter()
             .map(|(LineItemId(id), counters)| ReportRowDoc {
                 line_item_id: Some(*id),
+                ..counters.into()
+            })
+            .collect(),
+        Group::Creative => app
+            .stored(reports.creative_totals(&question.filter))?
+            .iter()
+            .map(|(CreativeId(id), counters)| ReportRowDoc {
+                creative_id: Some(*id),
                 ..counters.into()
             })
             .collect(),

@@ -9,6 +9,7 @@ use proto::catalogue::{FieldError, StatusWord};
 use super::after_form;
 use super::layout::{self, next_step};
 use super::overview::{bar, pace, tile};
+use super::playback;
 use crate::access::Seen;
 use crate::changes::Desk;
 use crate::chart::{self, Series};
@@ -103,6 +104,7 @@ pub(crate) fn numbers(view: &CampaignView) -> Markup {
         }
         (charts(view))
         (line_items(&view.line_items))
+        (playback::card(view))
         (refusals(view))
         p.hint { "As of " (time_text::minute(view.now)) " UTC." }
     }
@@ -168,7 +170,7 @@ fn line_items(rows: &[LineItemRow]) -> Markup {
                 div.scroll { table {
                     thead { tr {
                         th { "Line item" } th { "Status" } th.num { "Eligible" } th.num { "Bids" } th.num { "Wins" }
-                        th.num { "Impressions" } th.num { "Clicks" } th.num { "CTR" } th.num { "Spent" }
+                        th.num { "Impressions" } th.num { "Viewed" } th.num { "Clicks" } th.num { "CTR" } th.num { "Spent" }
                     } }
                     tbody { @for LineItemRow { line_item, counters } in rows {
                         tr {
@@ -178,6 +180,7 @@ fn line_items(rows: &[LineItemRow]) -> Markup {
                             td.num { (count(counters.bids)) }
                             td.num { (count(counters.wins)) }
                             td.num { (count(counters.impressions)) }
+                            td.num { (percent(counters.view_rate())) }
                             td.num { (count(counters.clicks)) }
                             td.num { (percent(counters.ctr())) }
                             td.num { (units(counters.spend)) }

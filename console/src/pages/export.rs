@@ -13,7 +13,7 @@ use crate::view::{self, LineItemRow};
 
 /// What a spreadsheet takes for the start of a formula: OWASP, "CSV Injection".
 const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
-const COLUMNS: &str = "line_item_id,name,eligible,bids,wins,billed,impressions,views,clicks,conversions,spend_micros,late_micros\r\n";
+const COLUMNS: &str = "line_item_id,name,eligible,bids,wins,billed,impressions,views,clicks,conversions,spend_micros,late_micros,starts,first_quartiles,midpoints,third_quartiles,completes,skips,playback_errors\r\n";
 
 /// Sums over all time, a row for each line item.
 pub(crate) async fn line_items(
@@ -49,6 +49,13 @@ fn line(row: &LineItemRow) -> String {
         sums.conversions,
         sums.spend.0,
         sums.late.0,
+        sums.playback.starts,
+        sums.playback.first_quartiles,
+        sums.playback.midpoints,
+        sums.playback.third_quartiles,
+        sums.playback.completes,
+        sums.playback.skips,
+        sums.playback.errors,
     ];
     let mut text = format!("{},{}", row.line_item.id, cell(&row.line_item.name));
     for number in numbers {

@@ -114,6 +114,9 @@ async fn pages_show_the_numbers() {
         "Below the floor price",
         "3,000",
         "data-live=\"/live/campaigns/1\"",
+        "Playback",
+        "75.0%",
+        "the media file took too long",
     ] {
         assert!(page.contains(text), "{text}: {page}");
     }

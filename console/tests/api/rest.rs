@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use console::Console;
-use domain::report::{Counters, ReportKey};
+use domain::report::{Counters, Playback, ReportKey};
 use domain::time::Minute;
 use domain::{CampaignId, CreativeId, Exchange, LineItemId, Micros};
 use serde_json::{Value, json};
@@ -238,9 +238,17 @@ pub(crate) fn deliver(world: &World) {
             wins: 10,
             impressions: 10,
             clicks: 2,
+            views: 5,
             spend: Micros::from_units(1),
+            playback: Playback {
+                starts: 4,
+                completes: 3,
+                errors: 1,
+                ..Playback::default()
+            },
             ..Counters::default()
         };
+        delta.errors.insert((key.clone(), 402), 1);
         delta.rows.insert(key, counters);
         let reason = (
             minute,
@@ -275,6 +283,20 @@ async fn reports_group_and_keep_to_their_span() {
     assert_eq!(totals["rows"][0]["ecpc_micros"], 500_000);
     let items = ask("campaign=1&group=line_item".to_owned()).await;
     assert_eq!(items["rows"][0]["line_item_id"], 1);
+    let creatives = ask("campaign=1&group=creative".to_owned()).await;
+    let row = &creatives["rows"][0];
+    assert_eq!(
+        (&row["creative_id"], &row["starts"]),
+        (&1.into(), &12.into())
+    );
+    assert_eq!(
+        (&row["completes"], &row["playback_errors"]),
+        (&9.into(), &3.into())
+    );
+    assert_eq!(
+        (&row["view_rate"], &row["completion_rate"]),
+        (&0.5.into(), &0.75.into())
+    );
     let (from, to) = (NOW.0 - 120_000, NOW.0);
     let minutes = ask(format!("campaign=1&group=minute&from={from}&to={to}")).await;
     let starts: Vec<_> = minutes["rows"].as_array().unwrap().iter().collect();
@@ -286,6 +308,7 @@ async fn reports_group_and_keep_to_their_span() {
         ("group=minute&campaign=1", "invalid"),
         ("group=minute&campaign=1&from=0&to=99999999999", "invalid"),
         ("group=line_item", "invalid"),
+        ("group=creative", "invalid"),
         ("from=x", "invalid"),
         ("from=18446744073709551615", "invalid"),
     ];

@@ -46,6 +46,45 @@ pub struct Counters {
     pub predicted_clicks_ppm: i64,
     /// Sum of the pacing multipliers of the bids, in millionths.
     pub multiplier_sum_ppm: i64,
+    /// How far video and audio ads were played.
+    pub playback: Playback,
+}
+
+/// How far video and audio ads were played: each step counts once for an impression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Playback {
+    /// Began.
+    pub starts: i64,
+    /// Reached a quarter.
+    pub first_quartiles: i64,
+    /// Reached the half.
+    pub midpoints: i64,
+    /// Reached three quarters.
+    pub third_quartiles: i64,
+    /// Reached the end.
+    pub completes: i64,
+    /// Skipped.
+    pub skips: i64,
+    /// Failed, whatever the error code.
+    pub errors: i64,
+}
+
+impl Playback {
+    /// Adds the other's counts to these.
+    pub fn add(&mut self, other: &Self) {
+        self.starts += other.starts;
+        self.first_quartiles += other.first_quartiles;
+        self.midpoints += other.midpoints;
+        self.third_quartiles += other.third_quartiles;
+        self.completes += other.completes;
+        self.skips += other.skips;
+        self.errors += other.errors;
+    }
+
+    /// Played to the end per start; 0 without starts.
+    pub fn completion_rate(&self) -> f64 {
+        ratio(self.completes, self.starts)
+    }
 }
 
 impl Counters {
@@ -63,6 +102,12 @@ impl Counters {
         self.late += other.late;
         self.predicted_clicks_ppm += other.predicted_clicks_ppm;
         self.multiplier_sum_ppm += other.multiplier_sum_ppm;
+        self.playback.add(&other.playback);
+    }
+
+    /// Viewable impressions per impression; 0 without impressions.
+    pub fn view_rate(&self) -> f64 {
+        ratio(self.views, self.impressions)
     }
 
     /// Clicks per impression; 0 without impressions.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::report::{Counters, ReportKey};
+use domain::report::{Counters, Playback, ReportKey};
 use domain::time::Minute;
 use domain::{CampaignId, CreativeId, Exchange, LineItemId, Micros};
 use sqlx::sqlite::SqliteRow;
@@ -15,8 +15,9 @@ use crate::{SqlStore, failed};
 
 const ADD_ROW: &str = "INSERT INTO reports (minute, campaign, line_item, creative, exchange,
         eligible, bids, wins, billed, impressions, views, clicks, conversions,
-        spend_micros, late_micros, predicted_clicks_ppm, multiplier_sum_ppm)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        spend_micros, late_micros, predicted_clicks_ppm, multiplier_sum_ppm,
+        starts, first_quartiles, midpoints, third_quartiles, completes, skips, playback_errors)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET
         eligible = eligible + excluded.eligible,
         bids = bids + excluded.bids,
@@ -29,7 +30,17 @@ const ADD_ROW: &str = "INSERT INTO reports (minute, campaign, line_item, creativ
         spend_micros = spend_micros + excluded.spend_micros,
         late_micros = late_micros + excluded.late_micros,
         predicted_clicks_ppm = predicted_clicks_ppm + excluded.predicted_clicks_ppm,
-        multiplier_sum_ppm = multiplier_sum_ppm + excluded.multiplier_sum_ppm";
+        multiplier_sum_ppm = multiplier_sum_ppm + excluded.multiplier_sum_ppm,
+        starts = starts + excluded.starts,
+        first_quartiles = first_quartiles + excluded.first_quartiles,
+        midpoints = midpoints + excluded.midpoints,
+        third_quartiles = third_quartiles + excluded.third_quartiles,
+        completes = completes + excluded.completes,
+        skips = skips + excluded.skips,
+        playback_errors = playback_errors + excluded.playback_errors";
+const ADD_ERRORS: &str = "INSERT INTO playback_errors
+        (minute, campaign, line_item, creative, exchange, code, count)
+    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count";
 const ADD_REFUSAL: &str = "INSERT INTO refusals (minute, line_item, exchange, reason, count)
     VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count";
 const SET_OFFSET: &str = "INSERT INTO offsets (sink, topic, partition, next)
@@ -37,10 +48,12 @@ const SET_OFFSET: &str = "INSERT INTO offsets (sink, topic, partition, next)
 const OFFSETS: &str = "SELECT topic, partition, next FROM offsets WHERE sink = 'reports'";
 const KEY: &str = "minute, campaign, line_item, creative, exchange";
 const COUNTERS: &str = "eligible, bids, wins, billed, impressions, views, clicks, conversions,
-    spend_micros, late_micros, predicted_clicks_ppm, multiplier_sum_ppm";
+    spend_micros, late_micros, predicted_clicks_ppm, multiplier_sum_ppm,
+    starts, first_quartiles, midpoints, third_quartiles, completes, skips, playback_errors";
 const SUMS: &str = "sum(eligible), sum(bids), sum(wins), sum(billed), sum(impressions), sum(views),
     sum(clicks), sum(conversions), sum(spend_micros), sum(late_micros), sum(predicted_clicks_ppm),
-    sum(multiplier_sum_ppm)";
+    sum(multiplier_sum_ppm), sum(starts), sum(first_quartiles), sum(midpoints), sum(third_quartiles),
+    sum(completes), sum(skips), sum(playback_errors)";
 
 impl ReportStore for SqlStore {
     fn apply(&self, delta: &ReportDelta) -> Result<(), StoreError> {
@@ -80,6 +93,29 @@ impl ReportStore for SqlStore {
         let sums = self.sums("line_item", filter)?;
         let name = |(id, sum): (i64, Counters)| (LineItemId(id.cast_unsigned()), sum);
         Ok(sums.into_iter().map(name).collect())
+    }
+
+    fn creative_totals(
+        &self,
+        filter: &ReportFilter,
+    ) -> Result<BTreeMap<CreativeId, Counters>, StoreError> {
+        let sums = self.sums("creative", filter)?;
+        let name = |(id, sum): (i64, Counters)| (CreativeId(id.cast_unsigned()), sum);
+        Ok(sums.into_iter().map(name).collect())
+    }
+
+    fn playback_errors(&self, filter: &ReportFilter) -> Result<BTreeMap<u32, i64>, StoreError> {
+        let select = "SELECT code, sum(count) FROM playback_errors".to_owned();
+        let mut query = Query::new(select, filter);
+        query.restrict("campaign", filter.campaign.map(|id| id.0));
+        query.restrict("line_item", filter.line_item.map(|id| id.0));
+        query.text.push_str(" GROUP BY code");
+        let rows = self.fetch(query)?;
+        let decode = |row: &SqliteRow| {
+            let code = row.try_get(0).map_err(failed)?;
+            Ok((code, row.try_get(1).map_err(failed)?))
+        };
+        rows.iter().map(decode).collect()
     }
 
     fn minutes(&self, filter: &ReportFilter) -> Result<BTreeMap<Minute, Counters>, StoreError> {
@@ -183,6 +219,12 @@ async fn apply(connection: &mut SqliteConnection, delta: &ReportDelta) -> Result
             .bind(count);
         adding.execute(&mut *connection).await.map_err(failed)?;
     }
+    for ((key, code), count) in &delta.errors {
+        let adding = with_key(sqlx::query(ADD_ERRORS), key)
+            .bind(code)
+            .bind(count);
+        adding.execute(&mut *connection).await.map_err(failed)?;
+    }
     for ((topic, partition), next) in &delta.offsets.0 {
         let setting = sqlx::query(SET_OFFSET)
             .bind(topic)
@@ -193,17 +235,24 @@ async fn apply(connection: &mut SqliteConnection, delta: &ReportDelta) -> Result
     Ok(())
 }
 
+type Statement<'a> = sqlx::query::Query<'a, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+/// In the order of `KEY`.
+fn with_key<'a>(statement: Statement<'a>, key: &'a ReportKey) -> Statement<'a> {
+    statement
+        .bind(key.minute.0)
+        .bind(key.campaign.0.cast_signed())
+        .bind(key.line_item.0.cast_signed())
+        .bind(key.creative.0.cast_signed())
+        .bind(key.exchange.as_str())
+}
+
 async fn add_row(
     connection: &mut SqliteConnection,
     key: &ReportKey,
     counters: &Counters,
 ) -> Result<(), StoreError> {
-    let mut adding = sqlx::query(ADD_ROW)
-        .bind(key.minute.0)
-        .bind(key.campaign.0.cast_signed())
-        .bind(key.line_item.0.cast_signed())
-        .bind(key.creative.0.cast_signed())
-        .bind(key.exchange.as_str());
+    let mut adding = with_key(sqlx::query(ADD_ROW), key);
     for value in values(counters) {
         adding = adding.bind(value);
     }
@@ -236,7 +285,7 @@ fn key(row: &SqliteRow) -> Result<ReportKey, StoreError> {
 }
 
 /// In the order of `COUNTERS`, as is `counters`.
-fn values(counters: &Counters) -> [i64; 12] {
+fn values(counters: &Counters) -> [i64; 19] {
     [
         counters.eligible,
         counters.bids,
@@ -250,6 +299,13 @@ fn values(counters: &Counters) -> [i64; 12] {
         counters.late.0,
         counters.predicted_clicks_ppm,
         counters.multiplier_sum_ppm,
+        counters.playback.starts,
+        counters.playback.first_quartiles,
+        counters.playback.midpoints,
+        counters.playback.third_quartiles,
+        counters.playback.completes,
+        counters.playback.skips,
+        counters.playback.errors,
     ]
 }
 
@@ -268,5 +324,14 @@ fn counters(row: &SqliteRow, first: usize) -> Result<Counters, StoreError> {
         late: Micros(number(9)?),
         predicted_clicks_ppm: number(10)?,
         multiplier_sum_ppm: number(11)?,
+        playback: Playback {
+            starts: number(12)?,
+            first_quartiles: number(13)?,
+            midpoints: number(14)?,
+            third_quartiles: number(15)?,
+            completes: number(16)?,
+            skips: number(17)?,
+            errors: number(18)?,
+        },
     })
 }

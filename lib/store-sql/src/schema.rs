@@ -10,6 +10,7 @@ const STEPS: &[&str] = &[
     include_str!("../migrations/0001_catalogue.sql"),
     include_str!("../migrations/0002_users.sql"),
     include_str!("../migrations/0003_reports.sql"),
+    include_str!("../migrations/0004_playback.sql"),
 ];
 
 /// Takes the steps that the file lacks, all in one transaction.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::report::{Counters, ReportKey};
 use domain::time::Minute;
-use domain::{CampaignId, Exchange, LineItemId};
+use domain::{CampaignId, CreativeId, Exchange, LineItemId};
 
 use crate::StoreError;
 use crate::offsets::Offsets;
@@ -16,6 +16,8 @@ pub struct ReportDelta {
     pub rows: BTreeMap<ReportKey, Counters>,
     /// Added to the refusal counts of (minute, line item, exchange, `Reject` label).
     pub refusals: BTreeMap<(Minute, LineItemId, Exchange, String), i64>,
+    /// Added to the counts of playback errors by row and VAST error code; 0 where the player tells none.
+    pub errors: BTreeMap<(ReportKey, u32), i64>,
     /// The offsets that hold once this is applied.
     pub offsets: Offsets,
 }
@@ -86,6 +88,21 @@ pub trait ReportStore: Send + Sync {
         &self,
         filter: &ReportFilter,
     ) -> Result<BTreeMap<LineItemId, Counters>, StoreError>;
+
+    /// Sums by creative, all minutes that match; what counts a line item's requests is under 0.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn creative_totals(
+        &self,
+        filter: &ReportFilter,
+    ) -> Result<BTreeMap<CreativeId, Counters>, StoreError>;
+
+    /// Playback errors by VAST error code, all rows that match.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn playback_errors(&self, filter: &ReportFilter) -> Result<BTreeMap<u32, i64>, StoreError>;
 
     /// Sums by minute, for charts.
     ///

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::random::SplitMix64;
-use domain::report::{Counters, ReportKey};
+use domain::report::{Counters, Playback, ReportKey};
 use domain::time::Minute;
 use domain::{CampaignId, CreativeId, Exchange, LineItemId, Micros};
 
@@ -26,6 +26,7 @@ pub fn report_store<S: ReportStore>(store: S, mut reopen: impl FnMut(S) -> S) {
     deltas_add_up(&store);
     offsets_never_go_back(&store);
     filters_and_sums(&store);
+    creatives_and_errors(&store);
     let rows = store.rows(&ALL, usize::MAX).unwrap();
     let applied = store.applied().unwrap();
     let store = reopen(store);
@@ -63,6 +64,10 @@ pub fn report_store_random<S: ReportStore>(
         same("totals", store.totals(&filter) == model.totals(&filter));
         let sums = store.line_item_totals(&filter) == model.line_item_totals(&filter);
         same("line_item_totals", sums);
+        let sums = store.creative_totals(&filter) == model.creative_totals(&filter);
+        same("creative_totals", sums);
+        let errors = store.playback_errors(&filter) == model.playback_errors(&filter);
+        same("playback_errors", errors);
         same("minutes", store.minutes(&filter) == model.minutes(&filter));
         same(
             "refusals",
@@ -96,6 +101,15 @@ fn counters(from: i64) -> Counters {
         late: Micros(from + 9),
         predicted_clicks_ppm: from + 10,
         multiplier_sum_ppm: from + 11,
+        playback: Playback {
+            starts: from + 12,
+            first_quartiles: from + 13,
+            midpoints: from + 14,
+            third_quartiles: from + 15,
+            completes: from + 16,
+            skips: from + 17,
+            errors: from + 18,
+        },
     }
 }
 
@@ -152,6 +166,7 @@ fn offsets_never_go_back(store: &impl ReportStore) {
     let mut repeated = ReportDelta::default();
     repeated.rows.insert(key(10, 1, 1, "a"), counters(1));
     repeated.refusals.insert(refusal(10, 1, "floor"), 1);
+    repeated.errors.insert((key(10, 1, 1, "a"), 402), 1);
     repeated.offsets = offsets(&[("bids", 0, 9), ("billing", 1, 6)]);
     let refused = store.apply(&repeated);
     assert!(
@@ -164,6 +179,7 @@ fn offsets_never_go_back(store: &impl ReportStore) {
         "rows and offsets change together or not at all"
     );
     assert_eq!(store.refusals(&ALL).unwrap(), BTreeMap::new());
+    assert_eq!(store.playback_errors(&ALL).unwrap(), BTreeMap::new());
 }
 
 fn refusal(minute: i64, line_item: u64, reason: &str) -> (Minute, LineItemId, Exchange, String) {
@@ -244,6 +260,42 @@ fn filters_and_sums(store: &impl ReportStore) {
     );
 }
 
+fn creatives_and_errors(store: &impl ReportStore) {
+    let of = |line_item: u64, creative: u64| ReportKey {
+        creative: CreativeId(creative),
+        ..key(30, 7, line_item, "a")
+    };
+    let mut delta = ReportDelta::default();
+    delta.rows.insert(of(70, 1), counters(10));
+    delta.rows.insert(of(71, 1), counters(20));
+    delta.rows.insert(of(71, 2), counters(30));
+    delta.errors.insert((of(70, 1), 402), 2);
+    delta.errors.insert((of(71, 1), 402), 3);
+    delta.errors.insert((of(71, 1), 0), 1);
+    delta.errors.insert((key(30, 8, 80, "a"), 303), 1);
+    store.apply(&delta).unwrap();
+    let errors_only = ReportDelta {
+        rows: BTreeMap::new(),
+        ..delta
+    };
+    store.apply(&errors_only).unwrap();
+    let campaign = ReportFilter {
+        campaign: Some(CampaignId(7)),
+        ..ALL
+    };
+    let item = ReportFilter {
+        line_item: Some(LineItemId(70)),
+        ..campaign
+    };
+    let both = sum(&[counters(10), counters(20)]);
+    let creatives = store.creative_totals(&campaign).unwrap();
+    let expected = [(CreativeId(1), both), (CreativeId(2), counters(30))];
+    assert_eq!(creatives, expected.into());
+    let errors = store.playback_errors(&campaign).unwrap();
+    assert_eq!(errors, [(0, 2), (402, 10)].into(), "added up");
+    assert_eq!(store.playback_errors(&item).unwrap(), [(402, 4)].into());
+}
+
 fn any_delta(rng: &mut SplitMix64) -> ReportDelta {
     let mut delta = ReportDelta::default();
     let number = |rng: &mut SplitMix64, below: u64| i64::try_from(rng.below(below)).unwrap();
@@ -257,6 +309,11 @@ fn any_delta(rng: &mut SplitMix64) -> ReportDelta {
         let reason = *rng.pick(&["floor", "size", "pacing"]).unwrap();
         let key = refusal(number(rng, 5), rng.below(3), reason);
         delta.refusals.insert(key, number(rng, 50));
+    }
+    for _ in 0..rng.below(10) {
+        let key = key(number(rng, 5), rng.below(3), rng.below(3), "a");
+        let code = *rng.pick(&[0, 303, 402]).unwrap();
+        delta.errors.insert((key, code), number(rng, 50));
     }
     let topic = *rng.pick(&["bids", "billing"]).unwrap();
     let partition = u32::try_from(rng.below(2)).unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::report::{Counters, ReportKey};
 use domain::time::Minute;
-use domain::{CampaignId, Exchange, LineItemId};
+use domain::{CampaignId, CreativeId, Exchange, LineItemId};
 use parking_lot::Mutex;
 
 use crate::StoreError;
@@ -22,6 +22,7 @@ pub struct MemoryReports {
 struct Inner {
     rows: BTreeMap<ReportKey, Counters>,
     refusals: BTreeMap<(Minute, LineItemId, Exchange, String), i64>,
+    errors: BTreeMap<(ReportKey, u32), i64>,
     offsets: Offsets,
 }
 
@@ -57,6 +58,9 @@ impl ReportStore for MemoryReports {
         for (key, count) in &delta.refusals {
             *inner.refusals.entry(key.clone()).or_default() += count;
         }
+        for (key, count) in &delta.errors {
+            *inner.errors.entry(key.clone()).or_default() += count;
+        }
         inner.offsets.merge(&delta.offsets);
         Ok(())
     }
@@ -87,6 +91,22 @@ impl ReportStore for MemoryReports {
         filter: &ReportFilter,
     ) -> Result<BTreeMap<LineItemId, Counters>, StoreError> {
         Ok(self.sum_by(filter, |key| key.line_item))
+    }
+
+    fn creative_totals(
+        &self,
+        filter: &ReportFilter,
+    ) -> Result<BTreeMap<CreativeId, Counters>, StoreError> {
+        Ok(self.sum_by(filter, |key| key.creative))
+    }
+
+    fn playback_errors(&self, filter: &ReportFilter) -> Result<BTreeMap<u32, i64>, StoreError> {
+        let mut sums = BTreeMap::new();
+        let inner = self.inner.lock();
+        for ((_, code), count) in inner.errors.iter().filter(|((key, _), _)| filter.has(key)) {
+            *sums.entry(*code).or_default() += count;
+        }
+        Ok(sums)
     }
 
     fn minutes(&self, filter: &ReportFilter) -> Result<BTreeMap<Minute, Counters>, StoreError> {
