@@ -16,6 +16,34 @@ const TERMS: Terms = Terms {
     fee_ppm: 0,
 };
 
+fn creative() -> Creative {
+    Creative {
+        id: CreativeId(1),
+        advertiser: AdvertiserId(1),
+        name: String::new(),
+        status: Status::Active,
+        format: CreativeFormat::Banner {
+            width: 1,
+            height: 1,
+            markup: domain::creative::BannerMarkup::Html {
+                html: String::new(),
+            },
+        },
+        click_url: String::new(),
+        adomain: String::new(),
+        categories: Vec::new(),
+        attributes: Vec::new(),
+        frequency_caps: Vec::new(),
+        language: None,
+        app_store: None,
+        taxonomy: 1,
+        apis: Vec::new(),
+        sample_url: None,
+        trackers: Default::default(),
+        approvals: Default::default(),
+    }
+}
+
 fn snapshot(count: u64, budget: Micros) -> Snapshot {
     let campaigns = (1..=count).map(|id| Campaign {
         id: CampaignId(id),
@@ -46,36 +74,11 @@ fn snapshot(count: u64, budget: Micros) -> Snapshot {
         roadblock: false,
         authorized_sellers: false,
     });
-    let creative = Creative {
-        id: CreativeId(1),
-        advertiser: AdvertiserId(1),
-        name: String::new(),
-        status: Status::Active,
-        format: CreativeFormat::Banner {
-            width: 1,
-            height: 1,
-            markup: domain::creative::BannerMarkup::Html {
-                html: String::new(),
-            },
-        },
-        click_url: String::new(),
-        adomain: String::new(),
-        categories: Vec::new(),
-        attributes: Vec::new(),
-        frequency_caps: Vec::new(),
-        language: None,
-        app_store: None,
-        taxonomy: 1,
-        apis: Vec::new(),
-        sample_url: None,
-        trackers: Default::default(),
-        approvals: Default::default(),
-    };
     let catalogue = Catalogue {
         revision: 1,
         campaigns: campaigns.collect(),
         line_items: line_items.collect(),
-        creatives: vec![creative],
+        creatives: vec![creative()],
         ..Catalogue::default()
     };
     Snapshot::build(
