@@ -9,7 +9,7 @@ use store::profile::Profile;
 use crate::candidate::{Candidate, Slot, consider};
 use crate::choose::{choose, keep_best};
 use crate::config::Config;
-use crate::estimate::{Passed, estimate};
+use crate::estimate::{Passed, estimate, predict};
 use crate::explain::{Numbers, Sink, Verdict};
 use crate::facts::{RequestFacts, keys};
 use crate::frequency::{Counting, Limit, People};
@@ -124,6 +124,8 @@ pub struct Work {
     fronts: Vec<(usize, Front)>,
     /// Those of them that the first questions leave.
     passed: Vec<Passed>,
+    /// What the model is told of those whose price follows from it.
+    told: Vec<(usize, ctr_model::Features)>,
     pub(crate) offers: Vec<Offer>,
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) pieces: Vec<(usize, Piece)>,
@@ -143,6 +145,7 @@ impl Work {
             imp_keys: Vec::new(),
             fronts: Vec::new(),
             passed: Vec::new(),
+            told: Vec::new(),
             offers: Vec::new(),
             candidates: Vec::new(),
             pieces: Vec::new(),
@@ -257,11 +260,7 @@ fn collect(
         Some(_) => work.rng.below(count as u64) as usize,
     };
     let (before, from) = narrowed.split_at_checked(skip).unwrap_or_default();
-    gather(
-        auction,
-        from.iter().chain(before).take(CANDIDATES_MAX),
-        work,
-    );
+    gather(auction, [from, before], work);
     let fronts = std::mem::take(&mut work.fronts);
     let mut passed = std::mem::take(&mut work.passed);
     passed.clear();
@@ -281,6 +280,7 @@ fn collect(
             }
         }
     }
+    predict(auction, slot, &mut passed, &mut work.told);
     for one in &passed {
         let (position, mut numbers) = (one.position, one.numbers());
         let considered = match estimate(auction, slot, one) {
@@ -322,12 +322,20 @@ fn end(
 
 /// Counts what matches and copies what is read of it first. Nothing waits for anything in here, so that the reads of
 /// many line items overlap.
-fn gather<'p>(auction: &Auction<'_>, positions: impl Iterator<Item = &'p u32>, work: &mut Work) {
+fn gather(auction: &Auction<'_>, runs: [&[u32]; 2], work: &mut Work) {
     let fronts = &auction.snapshot.fronts.items;
-    let all = positions.map(|at| *at as usize);
-    let all = all.filter_map(|at| Some((at, *fronts.get(at)?)));
     work.fronts.clear();
-    work.fronts.extend(all);
+    for run in runs {
+        let room = CANDIDATES_MAX.saturating_sub(work.fronts.len());
+        let run = run.get(..room).unwrap_or(run);
+        work.fronts.reserve(run.len());
+        for at in run {
+            let position = *at as usize;
+            if let Some(front) = fronts.get(position) {
+                work.fronts.push((position, *front));
+            }
+        }
+    }
     if !auction.request.test {
         for (position, front) in &work.fronts {
             let campaign = front.campaign as usize;

@@ -86,7 +86,7 @@ pub(crate) struct Slot<'a> {
     /// What targeting and bid modifiers see of it.
     pub(crate) sight: Sight<'a>,
     native: Option<&'a NativeRequest<'a>>,
-    scorer: Scorer,
+    pub(crate) scorer: Scorer,
     pub(crate) quantity: i64,
     /// The terms of the open auction for banners; none where everything is sold on deals, or the floor cannot be read.
     open: Option<Terms>,
@@ -242,7 +242,8 @@ impl<'a> Slot<'a> {
 
     /// What the model expects of a winning ad, with the features it was told: they are logged with the bid.
     pub(crate) fn score(&self, auction: &Auction<'_>, ad: &AdFront) -> (Features, Prediction) {
-        self.scorer.score(auction, ad)
+        let features = self.scorer.features(auction, ad);
+        (features, self.scorer.predict(auction, &features))
     }
 
     /// Whether ads of this shape may fit.
@@ -420,6 +421,7 @@ fn try_ad(
         currency: live.campaign.currency,
         multiplier: live.money.multiplier(),
         money: &live.money,
+        prediction: None,
     };
     check_bound(auction, means, offers, numbers)?;
     appraise(auction, slot, (means, front), (offers, numbers))

@@ -1,5 +1,6 @@
 //! What an impression is worth to a line item and what it bids for it: from its few numbers alone, without reading it.
 
+use ctr_model::{Features, Prediction};
 use domain::money::{MICROS_PER_UNIT, Rounding};
 use domain::{BidModel, Cpm, Currency, Micros, Reject};
 
@@ -28,6 +29,8 @@ pub(crate) struct Means<'a> {
     pub(crate) multiplier: f64,
     /// Its campaign's money.
     pub(crate) money: &'a CampaignMoney,
+    /// What the model expects of the ad, if it has been asked.
+    pub(crate) prediction: Option<Prediction>,
 }
 
 /// A line item that the first questions left, with what its price follows from. Nothing of it is looked at when it is
@@ -39,6 +42,7 @@ pub(crate) struct Passed {
     quote: Quote,
     factor_ppm: i64,
     multiplier: f64,
+    prediction: Option<Prediction>,
 }
 
 impl Passed {
@@ -60,6 +64,7 @@ impl Passed {
             quote: *fronts.quotes.get(position).ok_or(Reject::NotLive)?,
             factor_ppm: numbers.factor_ppm,
             multiplier: funds.money.multiplier(),
+            prediction: None,
         })
     }
 
@@ -72,37 +77,45 @@ impl Passed {
     }
 }
 
-/// What a line item would bid in the open auction with the only one of its ads that fits by shape, before any other
-/// rule is asked: most are outbid, and nobody has to know then whether they might have bid. Nothing where more ads
-/// fit, where it may buy on a deal, where it asks for more than one impression can tell, or where everything is to be explained: all rules come
-/// first there.
+/// Asks the model about all whose price follows from it: first what it is told of each, then what it makes of that.
+/// Neither loop waits for one line item before it turns to the next, so that their reads overlap.
+pub(crate) fn predict(
+    auction: &Auction<'_>,
+    slot: &Slot<'_>,
+    passed: &mut [Passed],
+    told: &mut Vec<(usize, Features)>,
+) {
+    told.clear();
+    let asked = passed.iter().enumerate();
+    let asked = asked.filter(|(_, one)| !matches!(one.quote.bid, BidModel::Cpm(_)));
+    told.extend(asked.filter_map(|(at, one)| {
+        let (_, ad) = only_ad(auction, slot, one)?;
+        Some((at, slot.scorer.features(auction, ad)))
+    }));
+    for (at, features) in told {
+        if let Some(one) = passed.get_mut(*at) {
+            one.prediction = Some(slot.scorer.predict(auction, features));
+        }
+    }
+}
+
+/// What a line item would bid in the open auction with its `only_ad`, before any other rule is asked: most are
+/// outbid, and nobody has to know then whether they might have bid.
 pub(crate) fn estimate(
     auction: &Auction<'_>,
     slot: &Slot<'_>,
     passed: &Passed,
 ) -> Option<Result<Candidate, Reject>> {
-    let (fronts, quote, front) = (&auction.snapshot.fronts, passed.quote, passed.front);
-    let bought_openly = match quote.buys {
-        Buys::Open => true,
-        Buys::Everywhere => slot.imp.pmp.deals.is_empty(),
-        Buys::Named => false,
-    };
-    if !slot.estimates || !bought_openly || quote.asks_more {
-        return None;
-    }
-    let ads = fronts.ads_of(passed.position);
-    let at = match ads {
-        // Its shape is the line item's, which has been asked for.
-        [_] => 0,
-        more => only_fitting(slot, more)?,
-    };
-    let ad = ads.get(at)?;
+    let (quote, front) = (passed.quote, passed.front);
+    let (at, ad) = only_ad(auction, slot, passed)?;
+    let funds = &auction.snapshot.fronts.funds;
     let means = Means {
         bid: quote.bid,
         max_bid: quote.max_bid,
         currency: front.currency,
         multiplier: passed.multiplier,
-        money: &fronts.funds.get(front.campaign as usize)?.money,
+        money: &funds.get(front.campaign as usize)?.money,
+        prediction: passed.prediction,
     };
     let mut numbers = passed.numbers();
     let made = slot
@@ -116,6 +129,30 @@ pub(crate) fn estimate(
             appraise(auction, slot, (means, ad), (&[offer], &mut numbers))
         });
     Some(made.map(|priced| slot.candidate((passed.position, at), numbers, priced)))
+}
+
+/// The only one of a line item's ads that fits by shape. Nothing where more ads fit, where it may buy on a deal, where
+/// it asks for more than one impression can tell, or where everything is to be explained: all rules come first there.
+fn only_ad<'a>(
+    auction: &Auction<'a>,
+    slot: &Slot<'_>,
+    passed: &Passed,
+) -> Option<(usize, &'a AdFront)> {
+    let bought_openly = match passed.quote.buys {
+        Buys::Open => true,
+        Buys::Everywhere => slot.imp.pmp.deals.is_empty(),
+        Buys::Named => false,
+    };
+    if !slot.estimates || !bought_openly || passed.quote.asks_more {
+        return None;
+    }
+    let ads = auction.snapshot.fronts.ads_of(passed.position);
+    let at = match ads {
+        // Its shape is the line item's, which has been asked for.
+        [_] => 0,
+        more => only_fitting(slot, more)?,
+    };
+    Some((at, ads.get(at)?))
 }
 
 /// The position of the ad that fits by shape; none where several do.
@@ -138,7 +175,8 @@ pub(crate) fn appraise(
 ) -> Result<Priced, Reject> {
     // A price per mille is known without a prediction: the model is asked once it has won.
     if auction.explains || !matches!(means.bid, BidModel::Cpm(_)) {
-        let (_, prediction) = slot.score(auction, ad);
+        let asked = means.prediction;
+        let prediction = asked.unwrap_or_else(|| slot.score(auction, ad).1);
         (numbers.click, numbers.conversion) = (prediction.click, prediction.conversion);
     }
     numbers.value = price::value(means.bid, numbers.click, numbers.conversion);

@@ -27,16 +27,23 @@ impl Scorer {
         }
     }
 
-    /// What the model expects of an ad, with the features it was told: they are logged with the bid.
-    pub fn score(&self, auction: &Auction<'_>, ad: &AdFront) -> (Features, Prediction) {
-        let model = &auction.snapshot.model;
-        let (half, request) = self.request.get_or_init(|| {
+    /// What the model is told of an ad.
+    pub fn features(&self, auction: &Auction<'_>, ad: &AdFront) -> Features {
+        let (half, _) = self.request(auction);
+        half.with_half(&ad.hashed)
+    }
+
+    /// What it makes of that.
+    pub fn predict(&self, auction: &Auction<'_>, features: &Features) -> Prediction {
+        let (_, request) = self.request(auction);
+        auction.snapshot.model.predict_with(request, features)
+    }
+
+    fn request(&self, auction: &Auction<'_>) -> &(RequestHalf, RequestScore) {
+        self.request.get_or_init(|| {
             let half = self.half(auction);
-            (half, model.request_score(&half))
-        });
-        let features = half.with_half(&ad.hashed);
-        let prediction = model.predict_with(request, &features);
-        (features, prediction)
+            (half, auction.snapshot.model.request_score(&half))
+        })
     }
 
     /// Hashes what request, user and impression say.

@@ -94,8 +94,8 @@ pub fn list_hash() -> u64 {
 /// Everything that depends on the request and the user alone.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestHalf {
-    /// The 64-bit hashes of the request's single values, kept for crosses.
-    hashes: [u64; REQUEST_SINGLES],
+    /// The request's part of each cross with a candidate.
+    begun: [u64; FIELDS - SINGLES.len() - REQUEST_CROSSES],
     /// The tokens with the candidate's left zero.
     tokens: [u32; FIELDS],
 }
@@ -104,18 +104,24 @@ impl RequestHalf {
     /// Hashes the request once; no heap allocation.
     pub fn new(request: &RequestFeatures<'_>) -> Self {
         let segments = first_segments(request.segments);
-        let mut half = Self {
-            hashes: [0; REQUEST_SINGLES],
-            tokens: [0; FIELDS],
-        };
+        let mut hashes = [0; REQUEST_SINGLES];
+        let mut tokens = [0; FIELDS];
         for (i, single) in SINGLES[..REQUEST_SINGLES].iter().enumerate() {
             let value = request_value(single.source, request, segments);
-            half.hashes[i] = hash(SINGLE_SALTS[i], bucket(single.bucketing, value));
-            half.tokens[i] = token(half.hashes[i]);
+            hashes[i] = hash(SINGLE_SALTS[i], bucket(single.bucketing, value));
+            tokens[i] = token(hashes[i]);
         }
-        for (i, &(salt, left, right)) in CROSS_PARTS[..REQUEST_CROSSES].iter().enumerate() {
-            let crossed = pair(salt, half.hashes[left], half.hashes[right]);
-            half.tokens[SINGLES.len() + i] = token(crossed);
+        let (own, mixed) = CROSS_PARTS.split_at(REQUEST_CROSSES);
+        for (i, &(salt, left, right)) in own.iter().enumerate() {
+            let crossed = pair(salt, hashes[left], hashes[right]);
+            tokens[SINGLES.len() + i] = token(crossed);
+        }
+        let mut half = Self {
+            begun: [0; _],
+            tokens,
+        };
+        for (begun, &(salt, left, _)) in half.begun.iter_mut().zip(mixed) {
+            *begun = begin_pair(salt, hashes[left]);
         }
         half
     }
@@ -137,9 +143,10 @@ impl RequestHalf {
         for (i, hash) in own.iter().enumerate() {
             tokens[REQUEST_SINGLES + i] = token(*hash);
         }
-        for (i, &(salt, left, right)) in CROSS_PARTS.iter().enumerate().skip(REQUEST_CROSSES) {
-            let crossed = pair(salt, self.hashes[left], own[right - REQUEST_SINGLES]);
-            tokens[SINGLES.len() + i] = token(crossed);
+        let crosses = &CROSS_PARTS[REQUEST_CROSSES..];
+        let into = &mut tokens[SINGLES.len() + REQUEST_CROSSES..];
+        for ((into, begun), &(_, _, right)) in into.iter_mut().zip(self.begun).zip(crosses) {
+            *into = token(end_pair(begun, own[right - REQUEST_SINGLES]));
         }
         Features(tokens)
     }
@@ -253,7 +260,15 @@ fn text_hash(text: &str) -> u64 {
 
 /// Mixes two hashes under a salt; the order matters.
 fn pair(salt: u64, left: u64, right: u64) -> u64 {
-    mix(salt ^ left.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ right.rotate_left(32))
+    end_pair(begin_pair(salt, left), right)
+}
+
+fn begin_pair(salt: u64, left: u64) -> u64 {
+    salt ^ left.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+fn end_pair(begun: u64, right: u64) -> u64 {
+    mix(begun ^ right.rotate_left(32))
 }
 
 fn token(hash: u64) -> u32 {
