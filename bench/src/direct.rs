@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use anyhow::Context;
 use bidder::Call;
@@ -95,8 +96,9 @@ pub fn snapshot_seconds(line_items: usize) -> f64 {
     let clock = SystemClock::new();
     let mut times: Vec<_> = (0..SNAPSHOTS)
         .map(|_| {
+            let copy = catalogue.clone();
             let start_us = clock.monotonic_us();
-            let built = build(&catalogue);
+            let built = build(copy);
             let took_us = clock.monotonic_us() - start_us;
             drop(built);
             took_us
@@ -107,7 +109,7 @@ pub fn snapshot_seconds(line_items: usize) -> f64 {
 }
 
 /// A snapshot of a catalogue, with an empty model.
-pub fn build(catalogue: &domain::Catalogue) -> Snapshot {
+pub fn build(catalogue: domain::Catalogue) -> Snapshot {
     Snapshot::build(
         catalogue,
         Ingredients {
@@ -116,8 +118,30 @@ pub fn build(catalogue: &domain::Catalogue) -> Snapshot {
             public_url: "https://pixel.example",
             exchanges: &[("generic", false)],
             now: world::now(),
+            last: None,
         },
     )
+}
+
+/// Milliseconds of processor time to read the campaigns, build their snapshot and free the one before, after a change of
+/// one line item: the median of some.
+///
+/// # Errors
+/// When the bidder cannot be set up, or the system does not say how long a thread has run.
+pub fn refresh_ms(line_items: usize) -> anyhow::Result<f64> {
+    let folder = tempfile::tempdir()?;
+    let mut world = world::open(line_items, folder.path())?;
+    let mut times = Vec::new();
+    for _ in 0..PASSES {
+        world.changes.fetch_add(1, Ordering::Relaxed);
+        let before = thread_ns()?;
+        let now = world.clock.now();
+        world.background.refresh(now)?;
+        world.background.tick(now)?;
+        times.push((thread_ns()? - before) as f64 / 1e6);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times.get(PASSES / 2).copied().unwrap_or(f64::NAN))
 }
 
 /// Microseconds of processor time per decision, mean over the workload: the least of some passes, so that other

@@ -12,6 +12,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const HELP: &str = "\
 bench bidder [--json] [--quick]   compare the bidder with a bare server
 bench decide N                    microseconds of a decision among N line items, without HTTP
+bench refresh N                   milliseconds to take a change of one of N line items into use
 bench decisions N                 what is bid on each request, to compare two builds
 bench candidates N                how many of N line items a request matches
 bench load N RATE SECONDS         an open-loop round against a bidder of its own
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
     let done = match words.first().copied() {
         Some("bidder") => run::run(effort, has("--json")),
         Some("decide") => direct::decide_us(count()).map(|us| println!("{us:.2} us")),
+        Some("refresh") => direct::refresh_ms(count()).map(|ms| println!("{ms:.1} ms")),
         Some("decisions") => {
             direct::decisions(count()).map(|lines| println!("{}", lines.join("\n")))
         }

@@ -106,15 +106,18 @@ impl Background {
         }
         let model = self.model_or_last(version)?;
         let catalogue = self.campaigns.catalogue()?;
+        let read = catalogue.revision;
         let exchanges = self.shared.approvals();
+        let last = self.shared.snapshot.load_full();
         let snapshot = Snapshot::build(
-            &catalogue,
+            catalogue,
             Ingredients {
                 model,
                 money: &mut self.money,
                 public_url: &self.shared.config.public_url,
                 exchanges: &exchanges,
                 now,
+                last: last.as_deref(),
             },
         );
         snapshot
@@ -122,13 +125,13 @@ impl Background {
             .map_err(|why| BackgroundError::Snapshot { revision, why })?;
         self.leases.follow(&snapshot, self.terms());
         tracing::info!(
-            revision = catalogue.revision,
+            revision = read,
             model = snapshot.model.version(),
             line_items = snapshot.items.len(),
             "snapshot taken into use"
         );
         // What was read may already be newer than what was asked for; the older of both is looked at again.
-        self.seen = Some((revision.min(catalogue.revision), version));
+        self.seen = Some((revision.min(read), version));
         let before = self.shared.snapshot.swap(Some(Arc::new(snapshot)));
         self.retired.extend(before);
         Ok(true)

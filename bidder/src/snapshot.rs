@@ -7,8 +7,8 @@ use ctr_model::{CreativeFeatures, Model};
 use domain::campaign::{Deals, Rotation};
 use domain::creative::{ApprovalState, BannerMarkup, CreativeFormat, MediaSource};
 use domain::{
-    AdvertiserId, Campaign, CampaignId, Capped, Catalogue, Cpm, Creative, CreativeId, Currency,
-    LineItem, LineItemId, Status, Timestamp,
+    Advertiser, AdvertiserId, Campaign, CampaignId, Capped, Catalogue, Cpm, Creative, CreativeId,
+    Currency, LineItem, LineItemId, Status, Timestamp,
 };
 use proto::openrtb::markup::{Compiler, Markup};
 
@@ -43,10 +43,12 @@ pub struct Snapshot {
     pub campaigns: Vec<LiveCampaign>,
     /// Line items that may deliver, some of them only once their flight begins.
     pub items: Vec<Item>,
+    /// What `items` show, for the next snapshot.
+    creatives: Compiled,
     /// What is read of them first.
     pub fronts: Fronts,
-    /// Targeting of `items`, by position.
-    pub index: Index,
+    /// Targeting of `items`, by position; shared by snapshots with the same targeting.
+    pub index: Arc<Index>,
     /// Our campaigns' currencies, the most used first.
     pub currencies: Vec<Currency>,
     /// Which ids some frequency cap asks for, beside the user's.
@@ -130,36 +132,30 @@ pub struct Ingredients<'a> {
     pub exchanges: &'a [(&'a str, bool)],
     /// Flights that have ended by now are left out.
     pub now: Timestamp,
+    /// The snapshot in use, built with the same address and exchanges.
+    pub last: Option<&'a Snapshot>,
 }
 
 impl Snapshot {
-    /// Compiles a catalogue. A line item with a missing campaign or creative is idle, never a failure.
-    pub fn build(catalogue: &Catalogue, mut with: Ingredients<'_>) -> Self {
-        let mut compiler = Compiler::new(with.public_url);
-        let creatives: Compiled = catalogue
-            .creatives
-            .iter()
-            .filter(|creative| is_shown(creative))
-            .map(|creative| {
-                let markup = Arc::new(compiler.compile(creative));
-                (creative.id, (Arc::new(creative.clone()), markup))
-            })
-            .collect();
-        let campaigns: BTreeMap<CampaignId, &Campaign> =
-            catalogue.campaigns.iter().map(|c| (c.id, c)).collect();
-        let (mut live, mut items, mut idle) = (Vec::<LiveCampaign>::new(), Vec::new(), Vec::new());
+    /// Compiles a catalogue, and takes over from the last snapshot what has stayed as it is. A line item with a missing
+    /// campaign or creative is idle, never a failure.
+    pub fn build(catalogue: Catalogue, mut with: Ingredients<'_>) -> Self {
+        let creatives = compiled(catalogue.creatives, &with);
+        let advertisers = catalogue.advertisers;
+        let campaigns: BTreeMap<CampaignId, Campaign> =
+            catalogue.campaigns.into_iter().map(|c| (c.id, c)).collect();
+        let mut items = Vec::with_capacity(catalogue.line_items.len());
+        let (mut live, mut idle) = (Vec::<LiveCampaign>::new(), Vec::new());
         let mut positions = BTreeMap::new();
-        for line_item in &catalogue.line_items {
-            let campaign = campaigns.get(&line_item.campaign).copied();
-            let ads = campaign.map(|c| ads_of(line_item, c, &creatives, &with));
-            let why = idle_because(line_item, campaign, ads.as_deref(), with.now);
+        for line_item in catalogue.line_items {
+            let campaign = campaigns.get(&line_item.campaign);
+            let ads = campaign.map(|c| ads_of(&line_item, c, &creatives, &with));
+            let why = idle_because(&line_item, campaign, ads.as_deref(), with.now);
             let (Some(campaign), Some(ads), None) = (campaign, ads, why) else {
-                let name = line_item.name.clone();
-                let why = why.unwrap_or("its campaign is missing");
                 idle.push(Idle {
                     line_item: line_item.id,
-                    name,
-                    why,
+                    name: line_item.name,
+                    why: why.unwrap_or("its campaign is missing"),
                 });
                 continue;
             };
@@ -168,7 +164,7 @@ impl Snapshot {
                     campaign: campaign.clone(),
                     money: Arc::clone(with.money.entry(campaign.id).or_default()),
                     max_bid: Cpm::ZERO,
-                    behalf: name_of(catalogue, campaign.advertiser),
+                    behalf: name_of(&advertisers, campaign.advertiser),
                 });
                 live.len() - 1
             });
@@ -177,23 +173,23 @@ impl Snapshot {
             }
             items.push(Item {
                 campaign: position,
-                limits: limits_of(campaign, line_item),
-                line_item: line_item.clone(),
+                limits: limits_of(campaign, &line_item),
+                line_item,
                 ads,
             });
         }
         items.shrink_to_fit();
         live.shrink_to_fit();
-        let targeting: Vec<_> = items.iter().map(|item| &item.line_item.targeting).collect();
         Self {
             revision: catalogue.revision,
             model: std::mem::replace(&mut with.model, Arc::new(Model::untrained())),
-            index: Index::build(&targeting),
+            index: index_of(&items, with.last),
             currencies: by_use(&items, &live),
             scopes: scopes_of(&items),
             fronts: Fronts::build(&items, &live),
             campaigns: live,
             items,
+            creatives,
             idle,
         }
     }
@@ -248,11 +244,9 @@ impl Item {
     }
 }
 
-fn name_of(catalogue: &Catalogue, id: AdvertiserId) -> String {
-    let named = catalogue
-        .advertisers
-        .binary_search_by_key(&id, |own| own.id);
-    let found = named.ok().and_then(|at| catalogue.advertisers.get(at));
+fn name_of(advertisers: &[Advertiser], id: AdvertiserId) -> String {
+    let named = advertisers.binary_search_by_key(&id, |own| own.id);
+    let found = named.ok().and_then(|at| advertisers.get(at));
     let name = found.map_or("", |advertiser| advertiser.name.trim());
     name.chars().take(BEHALF_CHARS_MAX).collect()
 }
@@ -306,6 +300,36 @@ fn idle_because(
 
 /// Active creatives with their markup.
 type Compiled = BTreeMap<CreativeId, (Arc<Creative>, Arc<Markup>)>;
+
+/// Compiles what may be shown and is not as it was.
+fn compiled(creatives: Vec<Creative>, with: &Ingredients<'_>) -> Compiled {
+    let mut compiler = Compiler::new(with.public_url);
+    let shown = creatives.into_iter().filter(is_shown);
+    let pairs = shown.map(|creative| {
+        let id = creative.id;
+        let last = with.last.and_then(|last| last.creatives.get(&id));
+        if let Some(same) = last.filter(|(own, _)| **own == creative) {
+            return (id, same.clone());
+        }
+        let markup = Arc::new(compiler.compile(&creative));
+        (id, (Arc::new(creative), markup))
+    });
+    pairs.collect()
+}
+
+/// The last snapshot's index, where line items stand and target as they did.
+fn index_of(items: &[Item], last: Option<&Snapshot>) -> Arc<Index> {
+    let same = |last: &&Snapshot| {
+        let mut pairs = last.items.iter().zip(items);
+        last.items.len() == items.len()
+            && pairs.all(|(old, new)| old.line_item.targeting == new.line_item.targeting)
+    };
+    if let Some(last) = last.filter(same) {
+        return Arc::clone(&last.index);
+    }
+    let all: Vec<_> = items.iter().map(|item| &item.line_item.targeting).collect();
+    Arc::new(Index::build(&all))
+}
 
 fn is_shown(creative: &Creative) -> bool {
     creative.status == Status::Active && creative.click_url.len() <= CLICK_URL_BYTES_MAX

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use bidder::config::ExchangeConfig;
 use bidder::{Config, Reply};
-use domain::{Micros, NoBid, Outcome, Status, UserKey};
+use domain::targeting::Dimension;
+use domain::{Cpm, Micros, NoBid, Outcome, Status, UserKey};
 use proto::event::Kind;
 use proto::token::Purpose;
 use store::budget::Budgets;
@@ -370,4 +371,39 @@ fn swaps_between_reports_lose_no_count() {
     let counted = counted.fold((0, 0), |sums, more| (sums.0 + more.0, sums.1 + more.1));
     // Targeting lets the video pass as well; the slot refuses it.
     assert_eq!((bids, counted), (40, (40, 80)));
+}
+
+#[test]
+fn a_snapshot_takes_over_only_what_stayed_as_it_was() {
+    let mut world = World::new(&["banner", "banner-cpc"], Config::default());
+    let mut before = world.bidder.snapshot().unwrap();
+    // Whether the index and both markups are the last snapshot's.
+    let mut shared = |world: &mut World| {
+        assert!(world.background.refresh(NOON).unwrap());
+        let now = world.bidder.snapshot().unwrap();
+        let pairs = before.items.iter().zip(&now.items);
+        let same = pairs.map(|(a, b)| Arc::ptr_eq(&a.ads[0].markup, &b.ads[0].markup));
+        let found = (Arc::ptr_eq(&before.index, &now.index), same.collect());
+        before = now;
+        found
+    };
+    let catalogue = world.campaigns.catalogue().unwrap();
+    let mut line_item = catalogue.line_items[0].clone();
+    line_item.max_bid = Cpm(Micros(line_item.max_bid.0.0 + 1));
+    world.campaigns.put_line_item(&line_item).unwrap();
+    assert_eq!(shared(&mut world), (true, vec![true, true]));
+    let mut creative = catalogue.creatives[1].clone();
+    creative.click_url = "https://other.example/".to_owned();
+    world.campaigns.put_creative(&creative).unwrap();
+    assert_eq!(shared(&mut world), (true, vec![true, false]));
+    line_item.targeting.include(Dimension::Countries, ["BRA"]);
+    world.campaigns.put_line_item(&line_item).unwrap();
+    assert_eq!(shared(&mut world), (false, vec![true, true]));
+    line_item.status = Status::Paused;
+    world.campaigns.put_line_item(&line_item).unwrap();
+    let (index, _): (bool, Vec<bool>) = shared(&mut world);
+    assert!(!index, "positions have moved");
+    let last = world.bidder.snapshot().unwrap();
+    assert_eq!(last.items.len(), 1);
+    assert_eq!(*last.items[0].ads[0].creative, creative);
 }

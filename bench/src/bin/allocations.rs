@@ -91,7 +91,7 @@ fn bytes_per_line_item() -> f64 {
     let model = ctr_model::Model::untrained();
     let model_bytes = LIVE_BYTES.load(Ordering::Relaxed) - before;
     drop(model);
-    let snapshot = direct::build(&catalogue);
+    let snapshot = direct::build(catalogue.clone());
     let mut tally = Tally::default();
     tally.resize(snapshot.items.len(), snapshot.campaigns.len(), 1);
     // The model is the same for any number of line items.

@@ -81,16 +81,15 @@ fn snapshot(count: u64, budget: Micros) -> Snapshot {
         creatives: vec![creative()],
         ..Catalogue::default()
     };
-    Snapshot::build(
-        &catalogue,
-        Ingredients {
-            model: Arc::new(ctr_model::Model::untrained()),
-            money: &mut BTreeMap::new(),
-            public_url: "https://pixel.example",
-            exchanges: &[],
-            now: Timestamp(0),
-        },
-    )
+    let ingredients = Ingredients {
+        model: Arc::new(ctr_model::Model::untrained()),
+        money: &mut BTreeMap::new(),
+        public_url: "https://pixel.example",
+        exchanges: &[],
+        now: Timestamp(0),
+        last: None,
+    };
+    Snapshot::build(catalogue, ingredients)
 }
 
 fn grant(added: i64, now: Timestamp) -> Grant {
