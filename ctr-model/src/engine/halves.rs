@@ -68,7 +68,6 @@ impl Scorer {
     }
 
     /// The estimate of a candidate for a request; `None` when a half is another model's.
-    #[inline]
     pub fn score(&self, request: &Half, candidate: &Half) -> Option<Estimate> {
         if request.scorer != Some(self.id) || candidate.scorer != Some(self.id) {
             return None;
