@@ -205,10 +205,10 @@ impl Browser {
         run.unwrap()
     }
 
-    /// The paths of the console that the page links to.
+    /// The paths of the console that the page links to, downloads aside.
     pub(crate) async fn links(&self) -> Vec<String> {
         let links = self
-            .run("return [...document.links].filter((a) => a.origin === location.origin).map((a) => a.pathname + a.search)")
+            .run("return [...document.links].filter((a) => a.origin === location.origin && !a.hasAttribute('download')).map((a) => a.pathname + a.search)")
             .await;
         serde_json::from_value(links).unwrap()
     }

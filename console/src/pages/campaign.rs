@@ -42,7 +42,7 @@ pub(crate) async fn show(
             span.buttons {
                 (switch(&at, &identity.form_token, campaign.status))
                 a.button href={ (at) "/edit" } { "Edit" }
-                a.button href={ (at) "/report.csv" } { "CSV" }
+                a.button href={ (at) "/report.csv" } download { "CSV" }
                 a.button.primary href={ (at) "/line-items/new" } { "New line item" }
             }
         }
