@@ -1,6 +1,6 @@
 //! The prediction engine: one model of linear weights and field-aware factors, learned online.
 //!
-//! An example is a fixed list of hashed columns, one 32-bit token per field ([`column`]), a label and a
+//! An example is a fixed list of hashed columns, one 32-bit token per field ([`mod@column`]), a label and a
 //! weight. [`Learner`] predicts, then learns; [`Weights`] is what it knows, in the form that files keep;
 //! [`Scorer`] is the same, laid out for serving.
 
