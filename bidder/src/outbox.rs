@@ -7,8 +7,8 @@ use event_log::{EventLog, Packed, Partition, Topic, partition_of};
 
 use crate::metrics;
 
-/// A partition's records are handed over early when they have grown to so many bytes: a quarter of a thousand bids.
-const BATCH_BYTES: usize = 128 << 10;
+/// A partition's records are handed over early when they have grown to so many bytes: a thousand bids.
+const BATCH_BYTES: usize = 512 << 10;
 
 /// What a record tells; each kind has its own count of losses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,9 +66,7 @@ impl Outbox {
 impl Batch {
     /// What the log does not take is counted.
     fn hand_over(&mut self, log: &dyn EventLog, index: u32) {
-        // The next batch is about as large as this one: its buffers do not grow bid by bid.
-        let next = self.records.emptied();
-        let records = std::mem::replace(&mut self.records, next);
+        let records = std::mem::replace(&mut self.records, log.spare());
         let bids = std::mem::take(&mut self.bids);
         let deliveries = records.len() as u64 - bids;
         let acknowledge = Box::new(move |taken: Result<_, _>| {

@@ -25,9 +25,10 @@ const BEAT: Duration = Duration::from_millis(400);
 /// How often the counters of line items are logged: reports are by the minute, and each time costs an event for
 /// every line item that matched a request.
 const DELIVERY_BEAT: Duration = Duration::from_secs(2);
-/// How often cores hand the records of bids to the log: seldom enough that a sync of the disk serves hundreds of
-/// bids, and often enough that a process that dies takes few along.
-const LOG_BEAT: Duration = Duration::from_millis(20);
+/// How often cores hand the records of bids to the log. Nobody waits for them: what they are joined with follows a bid by a
+/// second and more. So seldom enough that a sync of the disk serves a thousand bids, and often enough that a process
+/// that dies takes few along.
+const LOG_BEAT: Duration = Duration::from_millis(100);
 /// How much the background gives way to the cores, in steps of niceness. One step is enough for a core that wakes up to
 /// go first; with ten the background has a tenth of what a core has while both are busy, enough for leases.
 #[cfg(target_os = "linux")]

@@ -282,6 +282,10 @@ impl EventLog for EmbeddedLog {
         }
     }
 
+    fn spare(&self) -> Packed {
+        self.shared.queue.spare()
+    }
+
     fn partitions(&self, _topic: Topic) -> u32 {
         self.shared.config.partitions
     }

@@ -145,6 +145,12 @@ pub trait EventLog: Send + Sync {
     /// As `append`, for records that were collected for one partition (`partition_of` their keys).
     fn append_packed(&self, partition: Partition, records: Packed, acknowledge: Acknowledge);
 
+    /// An empty buffer for `append_packed`, with the room of one that was written before where the log has kept it: to
+    /// have large ones made and freed for each batch costs page faults.
+    fn spare(&self) -> Packed {
+        Packed::default()
+    }
+
     /// How many partitions a topic has.
     fn partitions(&self, topic: Topic) -> u32;
 

@@ -12,13 +12,15 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Nothing yet, with room for as much as there is in this one.
-    #[must_use]
-    pub fn emptied(&self) -> Self {
-        Self {
-            bytes: Vec::with_capacity(self.bytes.len()),
-            ends: Vec::with_capacity(self.ends.len()),
-        }
+    /// Forgets the payloads and keeps their room.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// Bytes that there is room for.
+    pub(crate) fn room(&self) -> usize {
+        self.bytes.capacity()
     }
 
     /// Adds the payload that `write` appends to the buffer; what is there already must stay as it is.

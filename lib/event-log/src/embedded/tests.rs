@@ -402,3 +402,22 @@ fn another_reader_follows_a_log_that_is_written() {
         }
     });
 }
+
+#[test]
+fn written_buffers_come_back_with_their_room() {
+    let log = on(&FaultyDisk::new(1), EmbeddedConfig::default()).unwrap();
+    let mut packed = log.spare();
+    for (records, comes_back) in [(1, false), (100, true), (1, true), (8 << 10, false)] {
+        for _ in 0..records {
+            packed.push_with(|buffer| buffer.extend([7; 1 << 10]));
+        }
+        let room = packed.room();
+        let (told, settled) = mpsc::channel();
+        let acknowledge = Box::new(move |result| told.send(result).unwrap());
+        log.append_packed(BIDS, packed, acknowledge);
+        settled.recv().unwrap().unwrap();
+        packed = log.spare();
+        assert!(packed.is_empty());
+        assert_eq!(packed.room() == room, comes_back, "{records}");
+    }
+}

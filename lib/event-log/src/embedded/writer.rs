@@ -9,6 +9,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Written buffers that are kept for producers: one that is filled and one that is written for each of some.
+const SPARES_MAX: usize = 16;
+/// Buffers with less room are not worth keeping, in bytes: the allocator has small ones at hand.
+const SPARE_BYTES_MIN: usize = 16 << 10;
+/// Nor are larger ones kept, so that a flood leaves at most `SPARES_MAX` times this behind.
+const SPARE_BYTES_MAX: usize = 2 << 20;
+
 /// One call of `append`.
 pub(crate) struct Pending {
     /// Index of the partition among all partitions of all topics.
@@ -26,6 +33,7 @@ impl Pending {
 /// What waits for the writer, bounded in records and payload bytes; what is being written counts too.
 pub(crate) struct Queue {
     state: Mutex<State>,
+    spares: Mutex<Vec<Packed>>,
     filled: Condvar,
     records_max: usize,
     bytes_max: usize,
@@ -45,6 +53,7 @@ impl Queue {
     pub(crate) fn new(records_max: usize, bytes_max: usize) -> Self {
         Self {
             state: Mutex::default(),
+            spares: Mutex::default(),
             filled: Condvar::new(),
             records_max,
             bytes_max,
@@ -105,6 +114,22 @@ impl Queue {
         Some(std::mem::take(&mut state.waiting))
     }
 
+    /// A written buffer, emptied, or a new one.
+    pub(crate) fn spare(&self) -> Packed {
+        self.spares.lock().pop().unwrap_or_default()
+    }
+
+    fn keep(&self, mut written: Packed) {
+        if !(SPARE_BYTES_MIN..=SPARE_BYTES_MAX).contains(&written.room()) {
+            return;
+        }
+        written.clear();
+        let mut spares = self.spares.lock();
+        if spares.len() < SPARES_MAX {
+            spares.push(written);
+        }
+    }
+
     fn settled(&self, records: usize, bytes: usize) {
         let mut state = self.state.lock();
         state.records -= records;
@@ -139,6 +164,7 @@ impl Writer {
             if let Some(appender) = self.appenders.get_mut(pending.slot) {
                 touched.insert(pending.slot);
                 appender.push(&pending.payloads, pending.acknowledge, &mut settled);
+                self.queue.keep(pending.payloads);
             }
         }
         self.each(&touched, |appender| appender.write(&mut settled));
