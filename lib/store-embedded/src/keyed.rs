@@ -13,8 +13,9 @@ use store::keyed::{Batch, KEY_BYTES_MAX, KeyedStore, Records, Table, Value};
 
 /// Block cache shared by all tables, in bytes: accounts and hot profiles; the system caches the rest.
 const CACHE_BYTES: u64 = 32 << 20;
-/// Memtable of one table, in bytes: five tables with two each stay under 100 MB at their fullest.
-const MEMTABLE_BYTES: u64 = 8 << 20;
+/// Memtable of one table, in bytes: five tables with two each stay under 50 MB at their fullest, and are soon full, so that
+/// memory shows early what it will be.
+const MEMTABLE_BYTES: u64 = 4 << 20;
 /// Journals kept before tables must be flushed, in bytes: the least that fjall takes.
 const JOURNAL_BYTES_MAX: u64 = 64 << 20;
 /// Threads that flush and compact in the background.
