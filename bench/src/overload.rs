@@ -22,10 +22,12 @@ pub struct Figures {
     pub p999_us: f64,
     /// Decided answers in time, a second, at the maximum.
     pub goodput: f64,
+    /// Decided answers in time among all requests due, at half of the maximum.
+    pub in_time_share: f64,
     /// Goodput at 2, 3 and 5 times the maximum over that at the maximum.
     pub goodput_ratios: [f64; 3],
-    /// Late among all answers, at 5 times the maximum.
-    pub late_share_5x: f64,
+    /// Late among all answers, at 2, 3 and 5 times the maximum.
+    pub late_shares: [f64; 3],
     /// Requests that found no free connection, among those due, at 5 times the maximum.
     pub unsent_share_5x: f64,
     /// Refused undecided, among all answers, at 5 times the maximum.
@@ -67,7 +69,7 @@ fn open_client() -> anyhow::Result<Process> {
 pub fn measure(effort: Effort, maximum: f64, swapped_us: f64) -> anyhow::Result<Figures> {
     let mut client = open_client()?;
     let bidder = Server::bidder(LINE_ITEMS, true)?;
-    let (p999_us, p999_ratio) = tails(effort, maximum / 2.0, (&bidder, &mut client))?;
+    let tails = tails(effort, maximum / 2.0, (&bidder, &mut client))?;
     let at = multiples(effort, maximum, (&bidder, &mut client))?;
     drop(bidder);
     let (swap_p99_us, swap_p99_ratio) = swaps(effort, SWAP_LOAD * 1e6 / swapped_us)?;
@@ -75,11 +77,13 @@ pub fn measure(effort: Effort, maximum: f64, swapped_us: f64) -> anyhow::Result<
     let good = |rounds: &[Outcome]| median(rounds, |round| round.good as f64);
     let share = |part: u64, all: u64| part as f64 / all.max(1) as f64;
     Ok(Figures {
-        p999_ratio,
-        p999_us,
+        p999_ratio: tails.ratio,
+        p999_us: tails.p999_us,
+        in_time_share: tails.in_time_share,
         goodput: good(one) / effort.seconds,
         goodput_ratios: [two, three, five].map(|rounds| good(rounds) / good(one)),
-        late_share_5x: median(five, |round| share(round.late, round.answered)),
+        late_shares: [two, three, five]
+            .map(|rounds| median(rounds, |round| share(round.late, round.answered))),
         unsent_share_5x: median(five, |round| share(round.unsent, round.due)),
         undecided_share_5x: median(five, |round| share(round.undecided, round.answered)),
         undecided_p99_us_5x: median(five, |round| round.undecided_p99_us as f64),
@@ -100,12 +104,19 @@ pub fn try_out(line_items: usize, load: (f64, f64)) -> anyhow::Result<Outcome> {
     )
 }
 
-/// The bidder's 99.9th percentile, and what it is of the bare server's at the same rate.
+/// The bidder's 99.9th percentile in microseconds, what it is of the bare server's at the same rate, and how many of its
+/// answers were decided in time.
+struct Tails {
+    p999_us: f64,
+    ratio: f64,
+    in_time_share: f64,
+}
+
 fn tails(
     effort: Effort,
     rate: f64,
     (bidder, client): (&Server, &mut Process),
-) -> anyhow::Result<(f64, f64)> {
+) -> anyhow::Result<Tails> {
     let bare = Server::bare(LINE_ITEMS)?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..effort.open_rounds {
@@ -113,7 +124,11 @@ fn tails(
         theirs.push(play(&bare, client, (rate, effort.seconds))?);
     }
     let p999 = |rounds: &[Outcome]| median(rounds, |round| round.p999_us as f64);
-    Ok((p999(&ours), p999(&ours) / p999(&theirs)))
+    Ok(Tails {
+        p999_us: p999(&ours),
+        ratio: p999(&ours) / p999(&theirs),
+        in_time_share: median(&ours, |round| round.good as f64 / round.due.max(1) as f64),
+    })
 }
 
 /// Rounds at each multiple of the maximum, alternating.

@@ -188,8 +188,9 @@ pub fn run(effort: Effort, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn load_figures(found: &overload::Figures) -> [(&'static str, Value); 13] {
+fn load_figures(found: &overload::Figures) -> [(&'static str, Value); 16] {
     let [twice, thrice, five_times] = found.goodput_ratios;
+    let [late_twice, late_thrice, late_five_times] = found.late_shares;
     let ms = |us: f64| rounded(us / 1e3, 2);
     [
         ("p999_ratio", rounded(found.p999_ratio, 2)),
@@ -198,7 +199,10 @@ fn load_figures(found: &overload::Figures) -> [(&'static str, Value); 13] {
         ("goodput_ratio_2x", rounded(twice, 3)),
         ("goodput_ratio_3x", rounded(thrice, 3)),
         ("goodput_ratio_5x", rounded(five_times, 3)),
-        ("late_share_5x", rounded(found.late_share_5x, 4)),
+        ("in_time_share", rounded(found.in_time_share, 5)),
+        ("late_share_2x", rounded(late_twice, 4)),
+        ("late_share_3x", rounded(late_thrice, 4)),
+        ("late_share_5x", rounded(late_five_times, 4)),
         ("unsent_share_5x", rounded(found.unsent_share_5x, 3)),
         ("undecided_share_5x", rounded(found.undecided_share_5x, 3)),
         ("undecided_p99_ms_5x", ms(found.undecided_p99_us_5x)),

@@ -23,11 +23,11 @@ use crate::world;
 /// The largest answer that the bare server gives.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
-/// A line that makes the bidder take a new snapshot into use each second.
+/// A line that makes the bidder take new campaigns and a new model into use each second.
 pub const SWAPS_ON: &str = "swaps on";
 /// A line that ends that.
 pub const SWAPS_OFF: &str = "swaps off";
-/// How often the campaigns change while they do.
+/// How often campaigns and model change while they do.
 const SWAP_EVERY: Duration = Duration::from_secs(1);
 /// The deadline where late answers are counted, in milliseconds: the default.
 const STRICT_DEADLINE_MS: i64 = 100;
@@ -54,8 +54,10 @@ pub fn bidder(line_items: usize, strict: bool) -> anyhow::Result<()> {
         let (swapping, shutdown) = (Arc::clone(&swapping), shutdown.clone());
         std::thread::spawn(move || {
             while !shutdown.pause(SWAP_EVERY) {
-                let step = u64::from(swapping.load(Ordering::Relaxed));
-                world.changes.fetch_add(step, Ordering::Relaxed);
+                if swapping.load(Ordering::Relaxed) {
+                    world.changes.fetch_add(1, Ordering::Relaxed);
+                    world::republish(&world.models).ok();
+                }
             }
         })
     };

@@ -81,6 +81,19 @@ pub struct World {
     pub clock: Arc<dyn Clock>,
     /// Counted up, it makes the background build a new snapshot.
     pub changes: Arc<AtomicU64>,
+    /// Where the background looks for its model.
+    pub models: MemorySnapshots,
+}
+
+/// Publishes the model that is in use as the next version.
+///
+/// # Errors
+/// When there is none.
+pub fn republish(models: &MemorySnapshots) -> Result<(), StoreError> {
+    match models.load(MODEL)? {
+        Some((version, bytes)) => models.publish(MODEL, version + 1, &bytes),
+        None => fixed(),
+    }
 }
 
 /// A bidder that is ready, with its log in `folder`.
@@ -123,7 +136,7 @@ pub fn open_at(
             catalogue,
             changes: Arc::clone(&changes),
         }),
-        snapshots: Arc::new(snapshots),
+        snapshots: Arc::new(snapshots.clone()),
         budgets: Budgets::new(Arc::<MemoryKeyed>::clone(&keyed), 1000),
         profiles: Arc::new(Profiles::new(keyed)),
         keys: TokenKeys::new([(1, [7; 32])]).context("one key is enough")?,
@@ -143,6 +156,7 @@ pub fn open_at(
         background,
         clock,
         changes,
+        models: snapshots,
     })
 }
 
