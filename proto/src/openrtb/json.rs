@@ -1,19 +1,17 @@
 //! A cursor over parsed JSON whose readers accept what real exchanges send.
 
+mod marks;
 mod scan;
 
 use domain::limits::REQUEST_BODY_BYTES_MAX;
 
 use super::request::RequestError;
 use super::{Arena, Text};
+pub(super) use scan::Scratch;
 use scan::{Kind, Node};
 
 /// Integers beyond it are no longer exact in a float: 2^53.
 const EXACT_FLOAT_MAX: f64 = 9_007_199_254_740_992.0;
-
-/// What a scan finds, in space that is reused from body to body.
-#[derive(Default)]
-pub(super) struct Scratch(Vec<Node>);
 
 /// Parses `body` after checking its size, and hands its root to `read`.
 pub(super) fn with_root<'a, T>(
@@ -26,12 +24,12 @@ pub(super) fn with_root<'a, T>(
     }
     let bytes = body.len();
     let mut scratch = arena.take_scratch();
-    let result = scan::scan(body, &mut scratch.0)
+    let result = scan::scan(body, &mut scratch)
         .and_then(|()| utf8(body))
         .and_then(|text| {
             let source = Source { text, arena };
             read(Json {
-                nodes: &scratch.0,
+                nodes: &scratch.nodes,
                 source: &source,
             })
         });

@@ -2,16 +2,13 @@
 
 use domain::limits::REQUEST_DEPTH_MAX;
 
+use super::marks::Marks;
 use crate::openrtb::RequestError;
 
 /// Most digits of a number whose value fits a node.
 const NATURAL_DIGITS_MAX: usize = 9;
 /// Longest number, in characters, that is finite whatever its digits are.
 const FINITE_CHARS_MAX: usize = 300;
-/// The lowest bit of each byte of a word.
-const ONES: u64 = 0x0101_0101_0101_0101;
-/// The highest bit of each byte of a word.
-const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 /// What a value is, and what its `extent` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +37,20 @@ pub(super) struct Node {
     pub(super) extent: u32,
 }
 
+/// What a scan finds and needs, in space that is reused from body to body.
+#[derive(Default)]
+pub(in crate::openrtb) struct Scratch {
+    pub(super) nodes: Vec<Node>,
+    marks: Marks,
+}
+
 /// Fills `nodes` with the values of `body` in their order. Texts are freed of their escapes where they are; what is
 /// UTF-8 stays UTF-8 and what is not does not become it.
-pub(super) fn scan(body: &mut [u8], nodes: &mut Vec<Node>) -> Result<(), RequestError> {
+pub(super) fn scan(body: &mut [u8], scratch: &mut Scratch) -> Result<(), RequestError> {
+    let Scratch { nodes, marks } = scratch;
     nodes.clear();
-    let end = value(body, nodes, (0, REQUEST_DEPTH_MAX)).map_err(|fault| match fault {
+    marks.set(body);
+    let end = walk(&mut Text { body, marks }, nodes).map_err(|fault| match fault {
         Fault::TooDeep => RequestError::TooDeep,
         Fault::Malformed(at) => RequestError::Malformed {
             at_byte: at as usize,
@@ -54,6 +60,12 @@ pub(super) fn scan(body: &mut [u8], nodes: &mut Vec<Node>) -> Result<(), Request
         (_, None) => Ok(()),
         (at_byte, Some(_)) => Err(RequestError::Malformed { at_byte }),
     }
+}
+
+/// A body with its marks. What freeing a text of escapes changes lies before all that is still looked for.
+struct Text<'b> {
+    body: &'b mut [u8],
+    marks: &'b Marks,
 }
 
 /// Why a text is refused.
@@ -90,93 +102,98 @@ fn token(body: &[u8], mut at: usize) -> (usize, Option<u8>) {
     }
 }
 
-/// Reads a value at or after `at` that may nest `room` levels deep; returns where it ends, as all of these do.
-#[inline(always)]
-fn value(
-    body: &mut [u8],
-    nodes: &mut Vec<Node>,
-    (at, room): (usize, usize),
-) -> Result<usize, Fault> {
-    let (at, first) = token(body, at);
-    match first {
-        Some(b'"') => text(body, nodes, at + 1),
-        Some(b'-' | b'0'..=b'9') => number(body, nodes, at),
-        Some(b'{') => object(body, nodes, (at, room)),
-        Some(b'[') => array(body, nodes, (at, room)),
-        Some(b't') => word(body, nodes, at, (b"true", Kind::True)),
-        Some(b'f') => word(body, nodes, at, (b"false", Kind::False)),
-        Some(b'n') => word(body, nodes, at, (b"null", Kind::Null)),
-        _ => malformed(at),
+/// The objects and arrays that have begun and not ended.
+struct Open {
+    /// Their nodes.
+    places: [u32; REQUEST_DEPTH_MAX],
+    depth: usize,
+}
+
+impl Open {
+    /// Begins one.
+    #[inline(always)]
+    fn push(&mut self, nodes: &mut Vec<Node>, kind: Kind, start: usize) -> Result<(), Fault> {
+        let place = self.places.get_mut(self.depth).ok_or(Fault::TooDeep)?;
+        *place = nodes.len() as u32;
+        self.depth += 1;
+        push(nodes, kind, start, 0);
+        Ok(())
+    }
+
+    /// The innermost one.
+    #[inline(always)]
+    fn last<'n>(&self, nodes: &'n mut [Node]) -> Option<(usize, &'n mut Node)> {
+        let place = *self.places.get(self.depth.checked_sub(1)?)? as usize;
+        Some((place, nodes.get_mut(place)?))
+    }
+
+    /// Ends it: tells it what is inside.
+    #[inline(always)]
+    fn pop(&mut self, nodes: &mut [Node]) {
+        let all = nodes.len();
+        if let Some((place, node)) = self.last(nodes) {
+            node.extent = (all - place - 1) as u32;
+            self.depth -= 1;
+        }
     }
 }
 
-fn object(
-    body: &mut [u8],
-    nodes: &mut Vec<Node>,
-    (start, room): (usize, usize),
-) -> Result<usize, Fault> {
-    let room = room.checked_sub(1).ok_or(Fault::TooDeep)?;
-    push(nodes, Kind::Object, start, 0);
-    let own = nodes.len();
-    let (mut at, mut met) = token(body, start + 1);
-    if met == Some(b'}') {
-        return Ok(at + 1);
-    }
+/// Reads one value with all that is inside it; returns where it ends, as what it is made of does.
+fn walk(text: &mut Text<'_>, nodes: &mut Vec<Node>) -> Result<usize, Fault> {
+    let mut open = Open {
+        places: [0; REQUEST_DEPTH_MAX],
+        depth: 0,
+    };
+    let (mut at, mut met) = token(text.body, 0);
     loop {
-        if met != Some(b'"') {
-            return malformed(at);
+        at = match met {
+            Some(b'"') => text.string(nodes, at + 1)?,
+            Some(b'-' | b'0'..=b'9') => number(text.body, nodes, at)?,
+            Some(b'{') => {
+                open.push(nodes, Kind::Object, at)?;
+                (at, met) = token(text.body, at + 1);
+                if met != Some(b'}') {
+                    (at, met) = text.key(nodes, (at, met))?;
+                    continue;
+                }
+                open.pop(nodes);
+                at + 1
+            }
+            Some(b'[') => {
+                open.push(nodes, Kind::Array, at)?;
+                (at, met) = token(text.body, at + 1);
+                if met != Some(b']') {
+                    continue;
+                }
+                open.pop(nodes);
+                at + 1
+            }
+            Some(b't') => word(text.body, nodes, at, (b"true", Kind::True))?,
+            Some(b'f') => word(text.body, nodes, at, (b"false", Kind::False))?,
+            Some(b'n') => word(text.body, nodes, at, (b"null", Kind::Null))?,
+            _ => return malformed(at),
+        };
+        // Whatever ends with this value.
+        loop {
+            let Some((_, own)) = open.last(nodes) else {
+                return Ok(at);
+            };
+            let in_object = own.kind == Kind::Object;
+            (at, met) = token(text.body, at);
+            match met {
+                Some(b',') => {
+                    (at, met) = token(text.body, at + 1);
+                    if in_object {
+                        (at, met) = text.key(nodes, (at, met))?;
+                    }
+                    break;
+                }
+                Some(b'}') if in_object => open.pop(nodes),
+                Some(b']') if !in_object => open.pop(nodes),
+                _ => return malformed(at),
+            }
+            at += 1;
         }
-        at = text(body, nodes, at + 1)?;
-        (at, met) = token(body, at);
-        if met != Some(b':') {
-            return malformed(at);
-        }
-        at = value(body, nodes, (at + 1, room))?;
-        (at, met) = token(body, at);
-        if met != Some(b',') {
-            break;
-        }
-        (at, met) = token(body, at + 1);
-    }
-    close(nodes, own);
-    match met {
-        Some(b'}') => Ok(at + 1),
-        _ => malformed(at),
-    }
-}
-
-fn array(
-    body: &mut [u8],
-    nodes: &mut Vec<Node>,
-    (start, room): (usize, usize),
-) -> Result<usize, Fault> {
-    let room = room.checked_sub(1).ok_or(Fault::TooDeep)?;
-    push(nodes, Kind::Array, start, 0);
-    let own = nodes.len();
-    let (mut at, mut met) = token(body, start + 1);
-    if met == Some(b']') {
-        return Ok(at + 1);
-    }
-    loop {
-        at = value(body, nodes, (at, room))?;
-        (at, met) = token(body, at);
-        if met != Some(b',') {
-            break;
-        }
-        at += 1;
-    }
-    close(nodes, own);
-    match met {
-        Some(b']') => Ok(at + 1),
-        _ => malformed(at),
-    }
-}
-
-/// Tells the object or array before place `own` what is inside.
-fn close(nodes: &mut [Node], own: usize) {
-    let inside = nodes.len() - own;
-    if let Some(node) = nodes.get_mut(own - 1) {
-        node.extent = inside as u32;
     }
 }
 
@@ -194,52 +211,73 @@ fn word(
     Ok(at + word.len())
 }
 
-/// Reads a text whose first byte, after the quote, is at `start`.
-#[inline(always)]
-fn text(body: &mut [u8], nodes: &mut Vec<Node>, start: usize) -> Result<usize, Fault> {
-    let end = special(body, start);
-    if body.get(end) != Some(&b'"') {
-        return escaped_text(body, nodes, (start, end));
-    }
-    push(nodes, Kind::Text, start, end - start);
-    Ok(end + 1)
-}
-
-/// Reads a text whose first special byte is at `at`.
-#[cold]
-fn escaped_text(
-    body: &mut [u8],
-    nodes: &mut Vec<Node>,
-    (start, mut at): (usize, usize),
-) -> Result<usize, Fault> {
-    let mut end = at;
-    while body.get(at) == Some(&b'\\') {
-        let Some((char, after)) = escape(body, at + 1) else {
+impl Text<'_> {
+    /// Reads a key that begins at the quote `met`, and the colon after it; returns the first byte of its value.
+    #[inline(always)]
+    fn key(
+        &mut self,
+        nodes: &mut Vec<Node>,
+        (at, met): (usize, Option<u8>),
+    ) -> Result<(usize, Option<u8>), Fault> {
+        if met != Some(b'"') {
             return malformed(at);
-        };
-        // What an escape stands for is always shorter.
-        let mut bytes = [0; 4];
-        for byte in char.encode_utf8(&mut bytes).bytes() {
-            if let Some(place) = body.get_mut(end) {
-                *place = byte;
-            }
-            end += 1;
         }
-        at = special(body, after);
-        body.copy_within(after..at, end);
-        end += at - after;
+        let end = self.string(nodes, at + 1)?;
+        let (at, met) = token(self.body, end);
+        if met != Some(b':') {
+            return malformed(at);
+        }
+        Ok(token(self.body, at + 1))
     }
-    if body.get(at) != Some(&b'"') {
-        return malformed(at);
+
+    /// Reads a text whose first byte, after the quote, is at `start`.
+    #[inline(always)]
+    fn string(&mut self, nodes: &mut Vec<Node>, start: usize) -> Result<usize, Fault> {
+        let end = self.marks.next(start);
+        if self.body.get(end) != Some(&b'"') {
+            return self.escaped(nodes, (start, end));
+        }
+        push(nodes, Kind::Text, start, end - start);
+        Ok(end + 1)
     }
-    // What was moved may have left half a character behind.
-    if let Some(left) = body.get_mut(end..at) {
-        left.fill(b' ');
+
+    /// Reads a text whose first special byte is at `at`.
+    #[cold]
+    fn escaped(
+        &mut self,
+        nodes: &mut Vec<Node>,
+        (start, mut at): (usize, usize),
+    ) -> Result<usize, Fault> {
+        let (body, mut end) = (&mut *self.body, at);
+        while body.get(at) == Some(&b'\\') {
+            let Some((char, after)) = escape(body, at + 1) else {
+                return malformed(at);
+            };
+            // What an escape stands for is always shorter.
+            let mut bytes = [0; 4];
+            for byte in char.encode_utf8(&mut bytes).bytes() {
+                if let Some(place) = body.get_mut(end) {
+                    *place = byte;
+                }
+                end += 1;
+            }
+            at = self.marks.next(after).min(body.len());
+            body.copy_within(after..at, end);
+            end += at - after;
+        }
+        if body.get(at) != Some(&b'"') {
+            return malformed(at);
+        }
+        // What was moved may have left half a character behind.
+        if let Some(left) = body.get_mut(end..at) {
+            left.fill(b' ');
+        }
+        push(nodes, Kind::Text, start, end - start);
+        Ok(at + 1)
     }
-    push(nodes, Kind::Text, start, end - start);
-    Ok(at + 1)
 }
 
+#[inline(always)]
 fn number(body: &[u8], nodes: &mut Vec<Node>, start: usize) -> Result<usize, Fault> {
     let negative = body.get(start) == Some(&b'-');
     let first = start + usize::from(negative);
@@ -299,34 +337,6 @@ fn is_finite(number: &[u8]) -> bool {
     let text = str::from_utf8(number).ok();
     let number = text.and_then(|text| text.parse().ok());
     number.is_some_and(f64::is_finite)
-}
-
-/// Where the first quote, backslash or control character at or after `at` is; the end of the body without one.
-#[inline(always)]
-fn special(body: &[u8], mut at: usize) -> usize {
-    while let Some(bytes) = body.get(at..).and_then(|rest| rest.first_chunk()) {
-        let met = special_bytes(u64::from_le_bytes(*bytes));
-        if met != 0 {
-            return at + (met.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    let rest = body.get(at..).unwrap_or_default();
-    let plain = rest
-        .iter()
-        .take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20));
-    at + plain.count()
-}
-
-/// The highest bits of the bytes of `word` that end a run of plain text. Exact up to and with the lowest one met; those
-/// above it may be wrong.
-#[inline(always)]
-fn special_bytes(word: u64) -> u64 {
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word;
-    let quote = zero(word ^ (ONES * u64::from(b'"')));
-    let backslash = zero(word ^ (ONES * u64::from(b'\\')));
-    let control = word.wrapping_sub(ONES * u64::from(b' ')) & !word;
-    (quote | backslash | control) & HIGHS
 }
 
 /// The character that the escape after a backslash stands for, and where the text goes on.
