@@ -41,6 +41,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Play an exchange against a running bidder and pixel, and judge what they do.
     Loadtest(LoadtestArgs),
+    /// Play days of market on a simulated clock, and judge spend and predictions against the truth.
+    Simulate(SimulateArgs),
     /// Recount the event log and compare it with ledger and reports.
     Verify(VerifyArgs),
     /// Train, judge and keep models of clicks.
@@ -191,6 +193,35 @@ pub(crate) struct LoadtestArgs {
     /// Print the report as one JSON object on the last line.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `paceline simulate`.
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// Days of market.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub days: u32,
+    /// Campaigns, each with two line items.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub campaigns: u16,
+    /// About so many clicks are wanted.
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub clicks: u64,
+    /// Exactly so many bid requests instead.
+    #[arg(long, conflicts_with = "clicks", value_parser = clap::value_parser!(u64).range(1_000..=1_000_000_000))]
+    pub requests: Option<u64>,
+    /// Fixes users, market, campaigns and the truth.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Play the same days again with bids by each line item's history in place of predictions, and compare.
+    #[arg(long)]
+    pub compare_model: bool,
+    /// Print one JSON object on the last line.
+    #[arg(long)]
+    pub json: bool,
+    /// Write a report with pictures: a page, or the pictures alone where the name ends in `.svg`.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
 }
 
 /// `paceline verify`.

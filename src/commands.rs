@@ -8,6 +8,7 @@ pub(crate) mod init;
 pub(crate) mod loadtest;
 pub(crate) mod model;
 pub(crate) mod serve;
+pub(crate) mod simulate;
 pub(crate) mod verify;
 
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bid(args) => bid::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Loadtest(args) => loadtest::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Model(args) => model::run(args),
         Command::CheckConfig(args) => check_config::run(&args),

@@ -6,6 +6,7 @@
 
 pub mod auctions;
 mod checks;
+pub mod days;
 pub mod faults;
 pub mod hostile;
 mod market;

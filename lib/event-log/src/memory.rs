@@ -7,7 +7,7 @@ use crate::{
     Topic, partition_for,
 };
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// What shall go wrong.
@@ -31,9 +31,22 @@ struct Inner {
     state: Mutex<State>,
 }
 
+/// Records from an offset on.
+#[derive(Default)]
+struct Kept {
+    first: Offset,
+    payloads: VecDeque<Vec<u8>>,
+}
+
+impl Kept {
+    fn end(&self) -> Offset {
+        self.first + self.payloads.len() as Offset
+    }
+}
+
 #[derive(Default)]
 struct State {
-    records: BTreeMap<Partition, Vec<Vec<u8>>>,
+    records: BTreeMap<Partition, Kept>,
     committed: BTreeMap<(String, Partition), Offset>,
     faults: Faults,
 }
@@ -57,22 +70,33 @@ impl MemoryLog {
 
     /// How many records all partitions hold.
     pub fn record_count(&self) -> usize {
-        self.inner.state.lock().records.values().map(Vec::len).sum()
+        let state = self.inner.state.lock();
+        state.records.values().map(|kept| kept.payloads.len()).sum()
+    }
+
+    /// Drops a partition's records before an offset, as retention does: whoever reads from before it goes on there.
+    pub fn forget(&self, partition: Partition, before: Offset) {
+        let mut state = self.inner.state.lock();
+        if let Some(kept) = state.records.get_mut(&partition) {
+            let count = before.min(kept.end()).saturating_sub(kept.first);
+            kept.payloads.drain(..usize::try_from(count).unwrap_or(0));
+            kept.first += count;
+        }
     }
 }
 
 impl State {
     fn append(&mut self, partition: Partition, records: &Packed) -> Result<Appended, LogError> {
         let stored = self.records.entry(partition).or_default();
-        let first = stored.len() as Offset;
+        let first = stored.end();
         if self.faults.refuse_appends > 0 {
             self.faults.refuse_appends -= 1;
             if self.faults.keep_refused {
-                stored.extend(records.iter().map(<[u8]>::to_vec));
+                stored.payloads.extend(records.iter().map(<[u8]>::to_vec));
             }
             return Err(LogError::Storage("injected fault".to_owned()));
         }
-        stored.extend(records.iter().map(<[u8]>::to_vec));
+        stored.payloads.extend(records.iter().map(<[u8]>::to_vec));
         Ok(Appended { partition, first })
     }
 }
@@ -106,8 +130,8 @@ impl EventLog for MemoryLog {
 
     fn range(&self, partition: Partition) -> Result<(Offset, Offset), LogError> {
         let state = self.inner.state.lock();
-        let end = state.records.get(&partition).map_or(0, Vec::len);
-        Ok((0, end as Offset))
+        let kept = state.records.get(&partition);
+        Ok(kept.map_or((0, 0), |kept| (kept.first, kept.end())))
     }
 
     fn join(&self, group: &str, topics: &[Topic]) -> Result<Box<dyn Consumer>, LogError> {
@@ -124,14 +148,19 @@ impl Source for Inner {
         bytes_max: usize,
     ) -> Result<Batch, LogError> {
         let state = self.state.lock();
-        let stored = state.records.get(&partition).map_or(&[][..], Vec::as_slice);
+        let Some(kept) = state.records.get(&partition) else {
+            return Ok(Batch {
+                records: Vec::new(),
+                next: from,
+            });
+        };
         let mut batch = Batch {
             records: Vec::new(),
-            next: from,
+            next: from.max(kept.first),
         };
         let mut bytes = 0;
-        let start = usize::try_from(from).unwrap_or(usize::MAX);
-        for payload in stored.get(start..).unwrap_or_default() {
+        let start = usize::try_from(batch.next - kept.first).unwrap_or(usize::MAX);
+        for payload in kept.payloads.iter().skip(start) {
             if !batch.records.is_empty() && bytes + payload.len() > bytes_max {
                 break;
             }
@@ -177,6 +206,26 @@ mod tests {
     #[test]
     fn keeps_the_contract() {
         contract::run(&|partitions| Box::new(MemoryLog::new(partitions)));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_read_over() {
+        let log = MemoryLog::new(1);
+        let texts = ["a", "b", "c"].map(|text| contract::record("k", text));
+        contract::append(&log, Topic::Bids, texts.to_vec()).unwrap();
+        let bids = Partition {
+            topic: Topic::Bids,
+            index: 0,
+        };
+        log.forget(bids, 2);
+        log.forget(bids, 1);
+        assert_eq!(log.range(bids), Ok((2, 3)));
+        let read = log.read(bids, 0, usize::MAX).unwrap();
+        assert_eq!((read.len(), read[0].offset), (1, 2));
+        log.forget(bids, Offset::MAX);
+        assert_eq!((log.range(bids), log.record_count()), (Ok((3, 3)), 0));
+        let next = contract::append(&log, Topic::Bids, vec![contract::record("k", "d")]);
+        assert_eq!(next.map(|appended| appended.first), Ok(3));
     }
 
     #[test]
