@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use bytes::Bytes;
 use domain::limits::REQUEST_BODY_BYTES_MAX;
 use domain::{Clock, NoBid, Outcome};
 use http_body_util::Full;
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{
     ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName,
     HeaderValue,
@@ -146,13 +146,6 @@ impl CoreService {
 
     /// Answers one request.
     pub async fn serve(self: Rc<Self>, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        self.respond(request).await
-    }
-
-    async fn respond<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
-    where
-        B: Body<Data = Bytes> + Unpin,
-    {
         let now_us = self.clock.monotonic_us();
         let arrival = self.watch.arrive(now_us);
         let (head, body) = request.into_parts();
@@ -172,9 +165,10 @@ impl CoreService {
         };
         let mut reader = self.readers.borrow_mut().pop().unwrap_or_default();
         // Also of a request that is refused: with a body left unread the connection could not be kept.
-        let read = self
-            .await_body(reader.read(&head.headers, body, limits))
-            .await;
+        let read = {
+            let reading = pin!(reader.read(&head.headers, body, limits));
+            self.await_body(reading).await
+        };
         let response = match (read, arrival) {
             (None, _) | (Some(Ok(_)), Arrival { refused: true, .. }) => self.shed(),
             (Some(Ok(packing)), _) => self.decide(&call, &head.headers, (packing, &mut reader)),
@@ -211,8 +205,7 @@ impl CoreService {
     }
 
     /// Waits for a body; `None` when it is late and too many others are as well.
-    async fn await_body<F: Future>(&self, reading: F) -> Option<F::Output> {
-        let mut reading = pin!(reading);
+    async fn await_body<F: Future>(&self, mut reading: Pin<&mut F>) -> Option<F::Output> {
         match early(reading.as_mut()).await {
             Some(read) => Some(read),
             None => {

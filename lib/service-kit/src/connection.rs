@@ -75,9 +75,10 @@ where
     let says_close = protocol == Ok(Protocol::Http1);
     let service = service_fn(move |request| {
         let under_way = noted.enter();
-        let answer = handler(request);
+        let handler = Rc::clone(&handler);
+        // The handler is asked within: its future, once made, would be moved twice and held at two places.
         async move {
-            let mut response = answer.await;
+            let mut response = handler(request).await;
             if says_close && under_way.is_leaving() {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, close);
