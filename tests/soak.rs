@@ -72,7 +72,7 @@ fn median(samples: &[u64]) -> u64 {
 }
 
 /// By command: how long, in minutes. Then bids are billed too, and the first third of the time is for the tables of the
-/// store to fill, which hold some tens of megabytes in memory (`lib/store-embedded/tests/memory.rs`).
+/// store and their cache to fill, which hold some tens of megabytes in memory (`lib/store-embedded/tests/memory.rs`).
 fn minutes() -> Option<u64> {
     let told = std::env::var_os("PACELINE_SOAK_MINUTES")?;
     Some(told.to_str().unwrap().parse().unwrap())

@@ -11,8 +11,9 @@ use parking_lot::Mutex;
 use store::StoreError;
 use store::keyed::{Batch, KEY_BYTES_MAX, KeyedStore, Records, Table, Value};
 
-/// Block cache shared by all tables, in bytes: accounts and hot profiles; the system caches the rest.
-const CACHE_BYTES: u64 = 32 << 20;
+/// Block cache shared by all tables, in bytes: accounts and hot profiles; the system caches the rest. It fills as slowly as
+/// tables grow, and until then memory does.
+const CACHE_BYTES: u64 = 16 << 20;
 /// Memtable of one table, in bytes: five tables with two each stay under 50 MB at their fullest, and are soon full, so that
 /// memory shows early what it will be.
 const MEMTABLE_BYTES: u64 = 4 << 20;
