@@ -1,7 +1,7 @@
 //! Asks a running server at its admin address.
 
 use anyhow::Context;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -21,15 +21,36 @@ pub(crate) fn address(holder: &str) -> Option<&str> {
 /// # Errors
 /// When the server cannot be reached, or its answer is too long.
 pub(crate) async fn get(address: &str, path: &str) -> anyhow::Result<(StatusCode, Bytes)> {
+    let request = Request::get(path)
+        .header("host", address)
+        .body(Full::default())?;
+    send(address, request).await
+}
+
+/// Posts JSON to `path` with a key; the answer's status and body.
+///
+/// # Errors
+/// When the server cannot be reached, or its answer is too long.
+pub(crate) async fn post(
+    address: &str,
+    (path, key): (&str, &str),
+    json: String,
+) -> anyhow::Result<(StatusCode, Bytes)> {
+    let request = Request::post(path)
+        .header("host", address)
+        .header("content-type", "application/json")
+        .header("authorization", format!("Bearer {key}"))
+        .body(Full::from(json))?;
+    send(address, request).await
+}
+
+async fn send(address: &str, request: Request<Full<Bytes>>) -> anyhow::Result<(StatusCode, Bytes)> {
     let stream = tokio::net::TcpStream::connect(address)
         .await
         .with_context(|| format!("admin address {address}"))?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let driver = tokio::spawn(connection);
-    let request = Request::get(path)
-        .header("host", address)
-        .body(Empty::<Bytes>::new())?;
     let answer = sender.send_request(request).await?;
     let status = answer.status();
     let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX)

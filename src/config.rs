@@ -12,6 +12,7 @@ use std::time::Duration;
 use bidder::invalid_traffic::TrafficLists;
 use bidder::sellers::AuthorizedSellers;
 use bidder::supply::BlockedSellers;
+use ctr_model::gate::Tolerance;
 use domain::{Clock, Currency, FxTable, Micros};
 use event_log::embedded::EmbeddedConfig;
 
@@ -307,6 +308,12 @@ fn updater_config(file: &file::Updater) -> updater::Config {
         publish_every_ms: i64::from(file.publish_every_ms),
         checkpoint_every_ms: ms(file.checkpoint_every_s),
         pending_max: file.pending_max,
+        gate: Tolerance {
+            log_loss: file.gate_log_loss,
+            auc: file.gate_auc,
+            calibration: file.gate_calibration,
+            clicks: file.gate_clicks_min,
+        },
     }
 }
 

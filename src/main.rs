@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod example;
 mod explanation;
+mod models;
 mod node;
 mod runtime;
 

@@ -177,7 +177,10 @@ impl Secrets {
     }
 
     /// Reads the secrets, or draws them the first time; the file is for its owner only.
-    fn load(path: &Path) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// When the file cannot be read, is damaged, or there is no randomness.
+    pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
         let mut bytes = Vec::with_capacity(SECRET_BYTES);
         match std::fs::File::open(path) {
             Ok(file) => {

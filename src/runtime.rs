@@ -2,6 +2,7 @@
 
 mod accounts;
 pub(crate) mod explaining;
+mod orders;
 mod sockets;
 mod updating;
 mod waiting;
@@ -27,7 +28,7 @@ use crate::cli::Part;
 use crate::config::Config;
 use crate::node::{Node, random_u64};
 pub(crate) use sockets::Sockets;
-use updating::{TotalsQuestion, Updating};
+use updating::{Question, Updating};
 pub(crate) use waiting::Waiting;
 
 /// Every part.
@@ -99,13 +100,14 @@ impl Running {
             web.push(start_console(config, &node, &clock, (listener, &front))?);
         }
         let readiness = readiness(bidder.as_ref().map(|(bidder, _)| bidder.clone()), &front);
-        let totals = updating.as_ref().map(Updating::questions);
+        let questions = updating.as_ref().map(Updating::questions);
         let explaining = bidder.as_ref().map(|(bidder, _)| {
             let log = Arc::clone(&node.log) as _;
             Arc::new(explaining::Explaining::new(bidder, log))
         });
         let router = service_kit::admin::router(metrics.clone(), readiness)
-            .merge(updating::router(totals))
+            .merge(updating::router(questions.clone()))
+            .merge(orders::router(questions, node.secrets.users))
             .merge(explaining::router(explaining));
         web.push(start_admin(sockets.admin, router, &back)?);
         Ok(Self {
@@ -315,5 +317,5 @@ pub(crate) struct Addresses {
     pub admin: SocketAddr,
 }
 
-/// Asks for the sinks' totals from outside the updater's thread.
-pub(crate) type Questions = std::sync::mpsc::SyncSender<TotalsQuestion>;
+/// Asks the updater from outside its thread.
+pub(crate) type Questions = std::sync::mpsc::SyncSender<Question>;

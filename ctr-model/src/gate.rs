@@ -2,7 +2,7 @@
 
 use crate::trained::Scores;
 
-/// Fewest clicks to judge by: below them a figure says more of luck than of the model.
+/// Fewest clicks to judge by unless told otherwise: below them a figure says more of luck than of the model.
 pub const CLICKS_MIN: u64 = 100;
 /// How far from 1 the calibration of the first model may be: nothing serves that could be compared.
 pub const FIRST_CALIBRATION_MAX: f64 = 0.2;
@@ -16,6 +16,8 @@ pub struct Tolerance {
     pub auc: f64,
     /// Distance from 1 of predicted by observed clicks.
     pub calibration: f64,
+    /// Fewest clicks to judge by.
+    pub clicks: u64,
 }
 
 impl Default for Tolerance {
@@ -24,6 +26,7 @@ impl Default for Tolerance {
             log_loss: 0.001,
             auc: 0.002,
             calibration: 0.02,
+            clicks: CLICKS_MIN,
         }
     }
 }
@@ -33,11 +36,13 @@ impl Default for Tolerance {
 pub enum Refusal {
     /// Too little to judge by.
     #[error(
-        "{clicks} clicks to judge by, at least {CLICKS_MIN} are needed: give more of the newest rows"
+        "{clicks} clicks to judge by, at least {needed} are needed: give more of the newest rows"
     )]
     Clicks {
         /// How many there were.
         clicks: u64,
+        /// How many are needed.
+        needed: u64,
     },
     /// A figure that is worse than allowed, or missing.
     #[error("{figure} {found:.5}, allowed {allowed:.5}")]
@@ -61,9 +66,10 @@ pub fn check(
     serving: Option<&Scores>,
     tolerance: Tolerance,
 ) -> Result<(), Vec<Refusal>> {
-    if candidate.clicks < CLICKS_MIN {
+    if candidate.clicks < tolerance.clicks {
         return Err(vec![Refusal::Clicks {
             clicks: candidate.clicks,
+            needed: tolerance.clicks,
         }]);
     }
     let off = |scores: &Scores| {

@@ -24,8 +24,8 @@ impl LogLoss {
     }
 }
 
-/// The loss of one example, in nats.
-fn loss(predicted: f32, happened: bool) -> f64 {
+/// The loss of one example, in nats; the probability is kept off 0 and 1.
+pub fn loss(predicted: f32, happened: bool) -> f64 {
     let p = f64::from(off_the_ends(predicted));
     if happened { -p.ln() } else { -(-p).ln_1p() }
 }

@@ -122,6 +122,12 @@ impl Model {
         }
     }
 
+    /// The same under another version.
+    #[must_use]
+    pub fn with_version(self, version: u64) -> Self {
+        Self { version, ..self }
+    }
+
     /// The version its trainer gave it; 0 is untrained.
     pub fn version(&self) -> u64 {
         self.version

@@ -33,10 +33,17 @@ pub(crate) enum ModelAction {
     Export(ExportArgs),
     /// Say what a model file holds.
     Inspect(InspectArgs),
-    /// Put a model into service in a registry folder, if it is not worse than the one there on the newest data.
+    /// Put a model into service, if it is not worse than the one there on the newest data: in a registry folder, or in
+    /// the service of a data folder, which judges it on the examples that come and holds it then.
     Promote(PromoteArgs),
-    /// Put the model before back into service in a registry folder.
-    Rollback(RegistryArgs),
+    /// Put the model before back into service, in a registry folder or the service of a data folder.
+    Rollback(RollbackArgs),
+    /// Let what the service learns serve again, after a promotion or a roll back held another model.
+    Release(ServiceArgs),
+    /// Let another model bid for a share of the users of the service, or end that.
+    Trial(TrialArgs),
+    /// Show the models of the service: what serves, is kept, is judged, is tried.
+    List(ServiceArgs),
     /// Compare two models.
     Diff(DiffArgs),
 }
@@ -211,27 +218,79 @@ pub(crate) struct InspectArgs {
     pub json: bool,
 }
 
-/// A registry folder.
+/// A registry folder or a service.
 #[derive(Debug, Args)]
-pub(crate) struct RegistryArgs {
+pub(crate) struct PlaceArgs {
     /// The folder with all models that were in service.
+    #[arg(
+        long,
+        value_name = "DIR",
+        required_unless_present = "data",
+        conflicts_with = "data"
+    )]
+    pub registry: Option<PathBuf>,
+    /// The data folder of the service; a server that holds it is asked.
     #[arg(long, value_name = "DIR")]
-    pub registry: PathBuf,
+    pub data: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `paceline model rollback`.
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    /// Which kept model of the service; without it the newest before the one that serves.
+    #[arg(long, value_name = "VERSION", conflicts_with = "registry")]
+    pub to: Option<u64>,
+}
+
+/// The service of a data folder.
+#[derive(Debug, Args)]
+pub(crate) struct ServiceArgs {
+    /// The data folder; a server that holds it is asked.
+    #[arg(long, value_name = "DIR", default_value = "./paceline-data")]
+    pub data: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `paceline model trial`.
+#[derive(Debug, Args)]
+pub(crate) struct TrialArgs {
+    #[command(flatten)]
+    pub service: ServiceArgs,
+    /// The share of the users, over 0 and below 1.
+    #[arg(long, default_value_t = 0.1)]
+    pub share: f64,
+    /// A model file.
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["version", "end"])]
+    pub model: Option<PathBuf>,
+    /// Or a kept version.
+    #[arg(long, value_name = "VERSION", conflicts_with = "model")]
+    pub version: Option<u64>,
+    /// End the trial that is under way.
+    #[arg(long, conflicts_with_all = ["model", "version", "share"])]
+    pub end: bool,
 }
 
 /// `paceline model promote`.
 #[derive(Debug, Args)]
 pub(crate) struct PromoteArgs {
     #[command(flatten)]
-    pub registry: RegistryArgs,
+    pub place: PlaceArgs,
     /// The candidate.
     #[arg(long, value_name = "FILE")]
     pub model: PathBuf,
-    #[command(flatten)]
-    pub tables: TableArgs,
+    /// Tables with the newest rows, for a registry.
+    #[arg(long, required_unless_present = "data", conflicts_with = "data", num_args = 1.., value_name = "FILE")]
+    pub input: Vec<PathBuf>,
+    /// How the tables are written.
+    #[arg(long, value_enum, default_value_t = TableFormat::Tsv)]
+    pub format: TableFormat,
     /// How much worse the log loss may be, as a share of the serving model's.
     #[arg(long, default_value_t = 0.001)]
     pub log_loss_tolerance: f64,

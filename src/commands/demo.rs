@@ -29,6 +29,8 @@ const SECOND_PRICE_EXCHANGE: &str = "southex";
 const HOLD_MS: i64 = 2_000;
 /// And notices may come this much out of order.
 const LATENESS_MS: i64 = 500;
+/// Fewest clicks that a model is judged by here.
+const DEMO_CLICKS_MIN: u64 = 5;
 /// Two seconds are a large part of a budget that lasts a minute.
 const LEASE_SHARE_PPM: i64 = 200_000;
 /// How long the parts may take to be ready.
@@ -105,6 +107,8 @@ fn configure(data: &Path) -> anyhow::Result<Config> {
     config.updater.click_window_ms = 2_000;
     config.updater.conversion_window_ms = 4_000;
     config.updater.publish_every_ms = 1_000;
+    // A new model is waited for: the whole run has hardly a hundred clicks.
+    config.updater.gate.clicks = DEMO_CLICKS_MIN;
     config.updater.checkpoint_every_ms = 10_000;
     Ok(config)
 }

@@ -4,15 +4,20 @@ mod bench;
 mod files;
 mod judge;
 mod registry;
+mod service;
 mod train;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use ctr_model::engine::Kind;
 use ctr_model::trained::Scores;
 use serde::Serialize;
 
-use crate::cli::model::{ModelAction, ModelArgs, ModelKind, TableArgs, TableFormat};
+use crate::cli::model::{
+    ModelAction, ModelArgs, ModelKind, PromoteArgs, RollbackArgs, ServiceArgs, TableFormat,
+};
+use crate::models::Order;
 
 /// Runs one of them.
 ///
@@ -27,8 +32,43 @@ pub(crate) fn run(args: ModelArgs) -> anyhow::Result<ExitCode> {
         ModelAction::Export(args) => files::export(&args),
         ModelAction::Inspect(args) => files::inspect(&args),
         ModelAction::Diff(args) => files::diff(&args),
-        ModelAction::Promote(args) => registry::promote(&args),
-        ModelAction::Rollback(args) => registry::rollback(&args),
+        ModelAction::Promote(args) => promote(&args),
+        ModelAction::Rollback(args) => rollback(args),
+        ModelAction::Release(args) => service::order(&args, &Order::Release),
+        ModelAction::Trial(args) => service::trial(&args),
+        ModelAction::List(args) => service::list(&args),
+    }
+}
+
+fn promote(args: &PromoteArgs) -> anyhow::Result<ExitCode> {
+    match (&args.place.registry, &args.place.data) {
+        (Some(registry), _) => registry::promote(args, registry),
+        (None, data) => {
+            let file = crate::models::absolute(&args.model)?;
+            service::order(
+                &served(data.as_deref(), args.place.json),
+                &Order::Promote { file },
+            )
+        }
+    }
+}
+
+fn rollback(args: RollbackArgs) -> anyhow::Result<ExitCode> {
+    let (place, to) = (args.place, args.to);
+    match (place.registry, place.data) {
+        (Some(registry), _) => registry::rollback(&registry, place.json),
+        (None, data) => service::order(
+            &served(data.as_deref(), place.json),
+            &Order::RollBack { to },
+        ),
+    }
+}
+
+/// One of both places is named, or usage was refused.
+fn served(data: Option<&Path>, json: bool) -> ServiceArgs {
+    ServiceArgs {
+        data: data.unwrap_or(Path::new(".")).to_owned(),
+        json,
     }
 }
 
@@ -37,8 +77,8 @@ pub(crate) fn run(args: ModelArgs) -> anyhow::Result<ExitCode> {
 #[error("{0}")]
 pub(crate) struct UsageError(String);
 
-fn format(tables: &TableArgs) -> lake::Format {
-    match tables.format {
+fn format(format: TableFormat) -> lake::Format {
+    match format {
         TableFormat::Tsv => lake::Format::Tsv,
         TableFormat::Parquet => lake::Format::Parquet,
     }

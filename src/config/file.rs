@@ -147,6 +147,10 @@ pub(crate) struct Updater {
     pub publish_every_ms: u32,
     pub checkpoint_every_s: u32,
     pub pending_max: usize,
+    pub gate_clicks_min: u64,
+    pub gate_log_loss: f64,
+    pub gate_auc: f64,
+    pub gate_calibration: f64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -360,6 +364,10 @@ impl Default for Updater {
             publish_every_ms: 5_000,
             checkpoint_every_s: 30,
             pending_max: 500_000,
+            gate_clicks_min: 100,
+            gate_log_loss: 0.001,
+            gate_auc: 0.002,
+            gate_calibration: 0.02,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The rules of single values in the configuration file, by the key as it is written there.
 
-use super::file::File;
+use super::file::{File, Updater};
 use super::{ConfigError, exchange, rule};
 
 /// The first value that breaks its rule.
@@ -74,9 +74,22 @@ pub(super) fn check(file: &File) -> Result<(), ConfigError> {
     if let Some((key, value, _, must)) = rules.iter().find(|(_, _, holds, _)| !holds) {
         return Err(rule(key, value, must));
     }
+    check_gate(&file.updater)?;
     file.exchange
         .iter()
         .try_for_each(|(name, exchange)| exchange::check(name, exchange, &file.bidder))
+}
+
+fn check_gate(updater: &Updater) -> Result<(), ConfigError> {
+    let all = [
+        ("updater.gate_log_loss", updater.gate_log_loss),
+        ("updater.gate_auc", updater.gate_auc),
+        ("updater.gate_calibration", updater.gate_calibration),
+    ];
+    let off = all.iter().find(|(_, most)| !(0.0..=1.0).contains(most));
+    off.map_or(Ok(()), |(key, most)| {
+        Err(rule(key, &most.to_string(), "must lie in 0 to 1"))
+    })
 }
 
 /// The key in the file of a bidder's knob.

@@ -14,10 +14,12 @@ use axum::routing::get;
 use domain::{Clock, Timestamp};
 use service_kit::Shutdown;
 use tokio::sync::oneshot;
+use updater::service::{OrderError, Status};
 use updater::{Deps, Updater};
 
 use super::Questions;
 use crate::commands::verify::Totals;
+use crate::models::{Done, Order};
 use crate::node::Node;
 
 /// Longest wait for new records; a stop or a question is heard this late.
@@ -33,8 +35,15 @@ const LAST_STEPS_MAX: usize = 100_000;
 /// How long `settle` waits.
 const SETTLE_MAX: Duration = Duration::from_secs(60);
 
-/// Somebody wants the totals.
-pub(crate) type TotalsQuestion = oneshot::Sender<anyhow::Result<Totals>>;
+/// What is asked of the updater's thread between two batches, with where the answer goes.
+pub(crate) enum Question {
+    /// The totals of accounts and reports.
+    Totals(oneshot::Sender<anyhow::Result<Totals>>),
+    /// The models in service.
+    Models(oneshot::Sender<Status>),
+    /// To carry out an order about them.
+    Order(Order, oneshot::Sender<Result<Done, OrderError>>),
+}
 
 /// The running updater.
 pub(super) struct Updating {
@@ -78,7 +87,7 @@ impl Updating {
         while clock.monotonic_us() < u64::try_from(SETTLE_MAX.as_micros()).unwrap_or(u64::MAX) {
             let (answer, answered) = oneshot::channel();
             self.questions
-                .send(answer)
+                .send(Question::Totals(answer))
                 .context("the updater has died")?;
             let totals = answered.blocking_recv().context("the updater has died")??;
             if totals.caught_up {
@@ -103,7 +112,7 @@ struct Follow {
     node: Arc<Node>,
     clock: Arc<dyn Clock>,
     shutdown: Shutdown,
-    asked: Receiver<TotalsQuestion>,
+    asked: Receiver<Question>,
 }
 
 impl Follow {
@@ -119,7 +128,7 @@ impl Follow {
                 }
                 self.shutdown.pause(PAUSE);
             }
-            self.answer(&updater);
+            self.answer(&mut updater);
             if now.since(retained) >= RETAIN_EVERY_MS {
                 retained = now;
                 self.retain(&updater, now);
@@ -128,13 +137,22 @@ impl Follow {
         self.finish(updater);
     }
 
-    fn answer(&self, updater: &Updater) {
+    fn answer(&self, updater: &mut Updater) {
         loop {
+            // Whoever asked may be gone.
             match self.asked.try_recv() {
-                Ok(answer) => {
+                Ok(Question::Totals(answer)) => {
                     let totals = Totals::read(&self.node.keyed, self.node.sql.as_ref(), updater);
-                    // Whoever asked may be gone.
                     answer.send(totals).unwrap_or_default();
+                }
+                Ok(Question::Models(answer)) => {
+                    answer
+                        .send(updater.service().0.status())
+                        .unwrap_or_default();
+                }
+                Ok(Question::Order(order, answer)) => {
+                    let done = order.carry_out(updater.service(), self.clock.now());
+                    answer.send(done).unwrap_or_default();
                 }
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
             }
@@ -161,7 +179,7 @@ impl Follow {
                 _ => break,
             }
         }
-        self.answer(&updater);
+        self.answer(&mut updater);
         if let Err(error) = updater.close(self.clock.now()) {
             tracing::warn!(%error, "learner not saved, it will learn again from the log");
         }
@@ -180,7 +198,7 @@ async fn totals(State(questions): State<Option<Questions>>) -> Response {
         return (StatusCode::NOT_FOUND, "no updater runs in this process\n").into_response();
     };
     let (answer, answered) = oneshot::channel();
-    if questions.try_send(answer).is_err() {
+    if questions.try_send(Question::Totals(answer)).is_err() {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many are asking\n").into_response();
     }
     match answered.await {

@@ -1,5 +1,7 @@
 //! The updater's knobs.
 
+use ctr_model::gate::Tolerance;
+
 /// How the updater follows the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -15,6 +17,8 @@ pub struct Config {
     pub checkpoint_every_ms: i64,
     /// Most bids that wait for their impression or click; the oldest give way.
     pub pending_max: usize,
+    /// How much worse than the model in service, on the newest examples, one may be that takes its place.
+    pub gate: Tolerance,
 }
 
 impl Default for Config {
@@ -27,6 +31,7 @@ impl Default for Config {
             checkpoint_every_ms: 30_000,
             // About 200 bytes each.
             pending_max: 500_000,
+            gate: Tolerance::default(),
         }
     }
 }

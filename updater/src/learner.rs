@@ -11,10 +11,10 @@ use store::snapshot::SnapshotStore;
 
 use crate::config::Config;
 use crate::join::{Example, Joiner, Pending};
+use crate::judge::Contest;
+use crate::service::Service;
 use crate::{UpdaterError, metrics};
 
-/// The name under which models are published.
-pub const MODEL: &str = "model";
 /// The name under which the learner saves itself.
 pub const CHECKPOINT: &str = "learner";
 
@@ -26,7 +26,7 @@ pub struct Learner {
     /// Predictions as served, against what happened.
     served: Progressive,
     learned_since_publish: bool,
-    model_version: u64,
+    service: Service,
     checkpoint_version: u64,
     published_at: Timestamp,
     saved_at: Timestamp,
@@ -54,7 +54,7 @@ impl Learner {
             offsets: Offsets::default(),
             served: Progressive::default(),
             learned_since_publish: false,
-            model_version: snapshots.version(MODEL)?.unwrap_or(0),
+            service: Service::open(snapshots, config.gate)?,
             checkpoint_version: 0,
             published_at: now,
             saved_at: now,
@@ -77,6 +77,9 @@ impl Learner {
             return Ok(());
         };
         self.trainer = trainer;
+        if let Some(contest) = Contest::from_sums(&position.judged) {
+            self.service.resume(position.judged_against, contest);
+        }
         for entry in position.offsets.unwrap_or_default().entries {
             self.offsets
                 .advance(&entry.topic, entry.partition, entry.next);
@@ -136,7 +139,8 @@ impl Learner {
                     predicted,
                 } => {
                     self.served.add(predicted, clicked);
-                    self.trainer.learn_click(&features, clicked);
+                    let learner = self.trainer.learn_click(&features, clicked);
+                    self.service.observe(&features, learner, clicked);
                 }
                 Example::LateClick(features) => self.trainer.correct_click(&features),
                 Example::Conversion(features, converted) => {
@@ -159,13 +163,10 @@ impl Learner {
     ) -> Result<(), UpdaterError> {
         if self.learned_since_publish && now.since(self.published_at).abs() >= self.publish_every_ms
         {
-            let version = self.next_model_version(now);
-            snapshots.publish(MODEL, version, &self.trainer.model(version).encode())?;
-            (
-                self.model_version,
-                self.published_at,
-                self.learned_since_publish,
-            ) = (version, now, false);
+            let trainer = &self.trainer;
+            let learned = |version| trainer.model(version).encode();
+            self.service.offer(snapshots, now, &learned)?;
+            (self.published_at, self.learned_since_publish) = (now, false);
             let figures = self.served.figures();
             if let (Some(model), Some(baseline)) = (figures.log_loss, figures.baseline_log_loss) {
                 ::metrics::gauge!(metrics::MODEL_LOG_LOSS).set(model);
@@ -194,13 +195,6 @@ impl Learner {
         Ok(())
     }
 
-    /// Versions are times where possible, so that they tell an operator something, and always grow.
-    fn next_model_version(&self, now: Timestamp) -> u64 {
-        u64::try_from(now.0)
-            .unwrap_or(0)
-            .max(self.model_version + 1)
-    }
-
     fn position(&self) -> wire::LearnerPosition {
         let (watermark, pending) = self.joiner.state();
         let entry = |((topic, partition), next): (&(String, u32), &u64)| wire::OffsetEntry {
@@ -208,13 +202,21 @@ impl Learner {
             partition: *partition,
             next: *next,
         };
+        let (judged_against, contest) = self.service.contest();
         wire::LearnerPosition {
+            judged_against,
+            judged: contest.sums().to_vec(),
             offsets: Some(wire::Offsets {
                 entries: self.offsets.0.iter().map(entry).collect(),
             }),
             watermark_ms: watermark.0,
             pending: pending.map(encode_pending).collect(),
         }
+    }
+
+    /// The models in service.
+    pub fn service(&mut self) -> &mut Service {
+        &mut self.service
     }
 
     /// Predictions as they were served, against what happened.

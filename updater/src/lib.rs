@@ -7,9 +7,12 @@
 
 pub mod config;
 pub mod join;
+pub mod judge;
 pub mod learner;
 pub mod metrics;
+pub mod registry;
 pub mod rollup;
+pub mod service;
 pub mod settle;
 mod sinks;
 pub mod totals;
@@ -28,6 +31,7 @@ use store::snapshot::SnapshotStore;
 
 pub use config::Config;
 pub use learner::Learner;
+pub use service::Service;
 use sinks::Sinks;
 
 /// The consumer group of updaters.
@@ -189,5 +193,10 @@ impl Updater {
     /// The learner, for its figures.
     pub fn learner(&self) -> &Learner {
         &self.sinks.learner
+    }
+
+    /// The models in service, for an operator's orders, with where they are published.
+    pub fn service(&mut self) -> (&mut Service, &dyn SnapshotStore) {
+        (self.sinks.learner.service(), self.snapshots.as_ref())
     }
 }

@@ -22,3 +22,9 @@ pub const MODEL_BASELINE_LOG_LOSS: &str = "paceline_updater_model_baseline_log_l
 pub const LAG_MS: &str = "paceline_updater_lag_ms";
 /// Changes that failed and were tried again.
 pub const RETRIES: &str = "paceline_updater_retries_total";
+/// Models that the gate let into service.
+pub const MODELS_PROMOTED: &str = "paceline_updater_models_promoted_total";
+/// Models that it did not, by the figure that kept them out.
+pub const MODELS_REFUSED: &str = "paceline_updater_models_refused_total";
+/// 1 while an operator's choice stays in service, whatever the learner learns.
+pub const MODEL_HELD: &str = "paceline_updater_model_held";

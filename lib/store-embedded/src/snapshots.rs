@@ -106,6 +106,17 @@ impl SnapshotStore for FileSnapshots {
         let why = format!("{name} is replaced faster than it can be read");
         Err(StoreError::Storage(why))
     }
+
+    fn remove(&self, name: &str) -> Result<(), StoreError> {
+        check_name(name)?;
+        let _publishing = self.publishing.lock();
+        // The newest last: a crash in between leaves what readers saw before.
+        for version in self.versions(name)? {
+            let path = self.path(name, version);
+            fs::remove_file(&path).map_err(|error| failed(&path, &error))?;
+        }
+        Ok(())
+    }
 }
 
 fn names(folder: &Path) -> io::Result<Vec<String>> {

@@ -21,6 +21,12 @@ pub trait SnapshotStore: Send + Sync {
     /// # Errors
     /// When the storage fails.
     fn load(&self, name: &str) -> Result<Option<(u64, Vec<u8>)>, StoreError>;
+
+    /// Forgets a name with all its versions; a name that is not there is no error.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn remove(&self, name: &str) -> Result<(), StoreError>;
 }
 
 /// Whether a name can be a file's, a key's and a metric's: `a` to `z`, digits, `-` and `_`, at most 64.

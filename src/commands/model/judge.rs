@@ -39,7 +39,7 @@ pub(super) fn predict(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let model = lake::model::load(&args.model)?;
     let tables = Tables {
         inputs: &args.tables.input,
-        format: super::format(&args.tables),
+        format: super::format(args.tables.format),
         skip_bad_rows: false,
     };
     let rows = lake::judge::predict(&model, tables, &args.out)?;
@@ -55,7 +55,7 @@ pub(super) fn eval(args: &EvalArgs) -> anyhow::Result<ExitCode> {
     let model = lake::model::load(&args.model)?;
     let tables = Tables {
         inputs: &args.tables.input,
-        format: super::format(&args.tables),
+        format: super::format(args.tables.format),
         skip_bad_rows: args.skip_bad_rows,
     };
     let judgement = lake::judge::judge(&model, tables, args.slice.as_deref())?;

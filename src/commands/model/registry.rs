@@ -1,5 +1,6 @@
-//! `paceline model promote` and `rollback`: which model of a registry folder serves.
+//! `paceline model promote` and `rollback` with `--registry`: which model of a registry folder serves.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -10,7 +11,7 @@ use lake::registry::Registry;
 use serde::Serialize;
 
 use super::Figures;
-use crate::cli::model::{PromoteArgs, RegistryArgs};
+use crate::cli::model::PromoteArgs;
 use crate::commands::print_line;
 
 /// What `--json` prints.
@@ -27,11 +28,11 @@ struct Decision {
 ///
 /// # Errors
 /// When a model, a table or the registry cannot be used.
-pub(super) fn promote(args: &PromoteArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn promote(args: &PromoteArgs, registry: &Path) -> anyhow::Result<ExitCode> {
     let candidate = lake::model::load(&args.model)?;
     let tables = Tables {
-        inputs: &args.tables.input,
-        format: super::format(&args.tables),
+        inputs: &args.input,
+        format: super::format(args.format),
         skip_bad_rows: false,
     };
     let scores = |model: &Trained| -> anyhow::Result<Scores> {
@@ -39,7 +40,7 @@ pub(super) fn promote(args: &PromoteArgs) -> anyhow::Result<ExitCode> {
             &lake::judge::judge(model, tables, None)?.tally,
         ))
     };
-    let mut registry = Registry::open(&args.registry.registry)?;
+    let mut registry = Registry::open(registry)?;
     let serving = registry.serving();
     let serving_scores = match serving {
         None => None,
@@ -55,6 +56,7 @@ pub(super) fn promote(args: &PromoteArgs) -> anyhow::Result<ExitCode> {
         log_loss: args.log_loss_tolerance,
         auc: args.auc_tolerance,
         calibration: args.calibration_tolerance,
+        ..Tolerance::default()
     };
     let reasons = match gate::check(&found, serving_scores.as_ref(), tolerance) {
         Ok(()) => Vec::new(),
@@ -73,7 +75,7 @@ pub(super) fn promote(args: &PromoteArgs) -> anyhow::Result<ExitCode> {
         candidate: found.into(),
         compared_with: serving_scores.map(Figures::from),
     };
-    print(&decision, &args.registry)?;
+    print(&decision, args.place.json)?;
     Ok(if promoted {
         ExitCode::SUCCESS
     } else {
@@ -81,8 +83,8 @@ pub(super) fn promote(args: &PromoteArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn print(decision: &Decision, args: &RegistryArgs) -> anyhow::Result<()> {
-    if args.json {
+fn print(decision: &Decision, json: bool) -> anyhow::Result<()> {
+    if json {
         return super::print_json(decision);
     }
     let row = |name: &str, figures: &Figures| {
@@ -112,9 +114,9 @@ fn print(decision: &Decision, args: &RegistryArgs) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When there is none, or the registry cannot be used.
-pub(super) fn rollback(args: &RegistryArgs) -> anyhow::Result<ExitCode> {
-    let version = Registry::open(&args.registry)?.rollback()?;
-    if args.json {
+pub(super) fn rollback(registry: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let version = Registry::open(registry)?.rollback()?;
+    if json {
         super::print_json(&serde_json::json!({ "serving": version }))?;
     } else {
         print_line(&format!("version {version} serves again"))?;

@@ -122,7 +122,7 @@ fn plan(args: &TrainArgs) -> anyhow::Result<Plan> {
     spec.check().map_err(|error| usage(error.to_string()))?;
     Ok(Plan {
         inputs: args.tables.input.clone(),
-        format: super::format(&args.tables),
+        format: super::format(args.tables.format),
         spec,
         passes: args.passes,
         threads: usize::from(args.threads),

@@ -27,6 +27,23 @@ pub fn snapshot_store<S: SnapshotStore>(store: S, mut reopen: impl FnMut(S) -> S
     let older = store.publish("model", 20, b"older");
     assert!(matches!(older, Err(StoreError::Conflict(_))), "{older:?}");
     readers_see_whole_versions(&store);
+    what_is_removed_is_gone(store, reopen);
+}
+
+fn what_is_removed_is_gone<S: SnapshotStore>(store: S, mut reopen: impl FnMut(S) -> S) {
+    for version in [1, 2, 3, 4] {
+        store.publish("old", version, b"old").unwrap();
+    }
+    store.publish("old-b", 1, b"kept").unwrap();
+    store.remove("old").unwrap();
+    store.remove("never-there").unwrap();
+    assert!(store.remove("../model").is_err());
+    let store = reopen(store);
+    assert_eq!(store.version("old").unwrap(), None);
+    assert_eq!(store.load("old").unwrap(), None);
+    assert_eq!(store.load("old-b").unwrap(), Some((1, b"kept".to_vec())));
+    store.publish("old", 1, b"new").unwrap();
+    assert_eq!(store.load("old").unwrap(), Some((1, b"new".to_vec())));
 }
 
 fn versions_grow(store: &impl SnapshotStore) {

@@ -43,4 +43,10 @@ impl SnapshotStore for MemorySnapshots {
         check_name(name)?;
         Ok(self.newest.lock().get(name).cloned())
     }
+
+    fn remove(&self, name: &str) -> Result<(), StoreError> {
+        check_name(name)?;
+        self.newest.lock().remove(name);
+        Ok(())
+    }
 }
