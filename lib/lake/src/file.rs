@@ -17,7 +17,8 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// Begins one that will stand at `path`; what stands there stays until the end. The folder is made if need be.
+    /// Begins one that will stand at `path`; what stands there stays until the end. The folder is made if need be. What
+    /// a killed process has begun for the same path is removed.
     ///
     /// # Errors
     /// When the folder cannot be written.
@@ -27,7 +28,10 @@ impl NewFile {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.part", std::process::id()));
         let beside = path.with_file_name(name);
+        remove_abandoned(path);
         let file = File::create(&beside).map_err(LakeError::io(&beside, "create"))?;
+        // Says that somebody still writes it; a file system without locks leaves it to be removed by hand.
+        file.try_lock().unwrap_or_default();
         Ok(Self {
             path: path.to_owned(),
             beside,
@@ -68,6 +72,28 @@ impl NewFile {
         File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(LakeError::io(folder, "sync the folder"))
+    }
+}
+
+/// Removes `NAME.PID.part` of processes that no longer hold theirs: their locks ended with them.
+fn remove_abandoned(path: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder_of(path)) else {
+        return;
+    };
+    let name = path.file_name().unwrap_or_default();
+    let begun = |entry: &std::fs::DirEntry| {
+        let own = entry.file_name();
+        let rest = own.to_str()?.strip_prefix(name.to_str()?)?;
+        let pid = rest.strip_prefix('.')?.strip_suffix(".part")?;
+        pid.parse::<u32>().ok()
+    };
+    for entry in entries.flatten().filter(|entry| begun(entry).is_some()) {
+        let path = entry.path();
+        let free = File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
+        if free {
+            // What cannot be removed harms nobody.
+            std::fs::remove_file(&path).unwrap_or_default();
+        }
     }
 }
 
@@ -112,4 +138,35 @@ pub fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, LakeError> {
         ));
     }
     std::fs::read(path).map_err(LakeError::io(path, "read"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_began_is_removed_and_what_is_being_written_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let abandoned = at("model.plm.4000000.part");
+        for name in [
+            "model.plm.4000000.part",
+            "other.plm.1.part",
+            "model.plm.part",
+        ] {
+            std::fs::write(at(name), b"half").unwrap();
+        }
+        let begun = at("model.plm.4000001.part");
+        let held = File::create(&begun).unwrap();
+        held.lock().unwrap();
+        let mut new = NewFile::create(&at("model.plm")).unwrap();
+        assert!(!abandoned.exists());
+        assert!(begun.exists() && at("other.plm.1.part").exists() && at("model.plm.part").exists());
+        new.write(b"whole").unwrap();
+        new.finish().unwrap();
+        drop(held);
+        write(&at("model.plm"), b"next").unwrap();
+        assert!(!begun.exists());
+        assert_eq!(read(&at("model.plm"), 10).unwrap(), b"next");
+    }
 }
