@@ -3,7 +3,7 @@
 mod showing;
 
 use domain::creative::CreativeFormat;
-use domain::{Creative, Currency, FxTable, Reject, taxonomy};
+use domain::{Creative, Currency, FxTable, Reject};
 use proto::openrtb::{BidRequest, Deal, Floor, Imp, MediaSlot, Text};
 
 use crate::config::Pays;
@@ -42,7 +42,7 @@ pub fn check_request(request: &BidRequest<'_>, ad: &Ad) -> Result<(), Reject> {
     {
         return Err(Reject::BlockedAdvertiser);
     }
-    if !categories_allowed(request, creative) {
+    if !categories_allowed(request, ad) {
         return Err(Reject::BlockedCategory);
     }
     let language = creative.language.as_deref();
@@ -81,21 +81,12 @@ fn is_item(creative: &Creative, app: &str) -> bool {
     own.is_some_and(|own| app.parse() == Ok(own.item))
 }
 
-/// A listed category covers those under it, where the list's taxonomy is the ad's. Of another one only equal codes
-/// can be told: an ad is not on its allow list, and it is strictly taken to be on its block list.
-fn categories_allowed(request: &BidRequest<'_>, creative: &Creative) -> bool {
-    let (own, lists) = (&creative.categories, request.cattax);
-    let alike = taxonomy::are_alike(lists, creative.taxonomy);
-    let covers = |listed: &Text<'_>, category: &str| match alike {
-        true => taxonomy::lineage(lists, category).any(|code| code == *listed),
-        false => category == *listed,
-    };
-    let covered = |list: &[Text<'_>], category: &String| list.iter().any(|l| covers(l, category));
-    let unsure = !alike && !own.is_empty() && !request.bcat.is_empty();
-    let blocked = unsure || own.iter().any(|category| covered(request.bcat, category));
-    let allowed = request.acat.is_empty()
-        || !own.is_empty() && own.iter().all(|category| covered(request.acat, category));
-    allowed && !blocked
+/// A listed category covers those under it, and what other taxonomies call them.
+fn categories_allowed(request: &BidRequest<'_>, ad: &Ad) -> bool {
+    let (own, lists) = (&ad.declared, request.cattax);
+    let mut blocked = request.bcat.iter();
+    let allowed = request.acat.is_empty() || own.is_allowed_by(lists, request.acat);
+    allowed && !blocked.any(|code| own.is_blocked_by(lists, code))
 }
 
 fn language_allowed(allowed: &[Text<'_>], own: Option<&str>) -> bool {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ctr_model::{CreativeFeatures, Model};
 use domain::campaign::{Deals, Rotation};
 use domain::creative::{ApprovalState, BannerMarkup, CreativeFormat, MediaSource};
+use domain::taxonomy::Declared;
 use domain::{
     Advertiser, AdvertiserId, Campaign, CampaignId, Capped, Catalogue, Cpm, Creative, CreativeId,
     Currency, LineItem, LineItemId, Status, Timestamp,
@@ -94,6 +95,8 @@ pub struct Ad {
     pub limits: Box<[Limit]>,
     /// The advertiser's domain, lower case.
     pub adomain: Box<str>,
+    /// Its categories, as lists in any taxonomy would name them; shared by the ads that declare the same.
+    pub declared: Arc<Declared>,
     /// Every address in it is `https`.
     pub secure: bool,
     /// The OpenRTB banner ad type (`btype`): 1 text, 2 a picture or plain HTML, 3 with script, 4 with a frame.
@@ -298,23 +301,28 @@ fn idle_because(
         .map(|(_, why)| why)
 }
 
-/// Active creatives with their markup.
-type Compiled = BTreeMap<CreativeId, (Arc<Creative>, Arc<Markup>)>;
+/// Active creatives with their markup and their categories.
+type Compiled = BTreeMap<CreativeId, (Arc<Creative>, Arc<Markup>, Arc<Declared>)>;
 
 /// Compiles what may be shown and is not as it was.
 fn compiled(creatives: Vec<Creative>, with: &Ingredients<'_>) -> Compiled {
     let mut compiler = Compiler::new(with.public_url);
+    let mut declared = BTreeMap::new();
     let shown = creatives.into_iter().filter(is_shown);
-    let pairs = shown.map(|creative| {
+    let entries = shown.map(|creative| {
         let id = creative.id;
         let last = with.last.and_then(|last| last.creatives.get(&id));
-        if let Some(same) = last.filter(|(own, _)| **own == creative) {
+        if let Some(same) = last.filter(|(own, ..)| **own == creative) {
             return (id, same.clone());
         }
         let markup = Arc::new(compiler.compile(&creative));
-        (id, (Arc::new(creative), markup))
+        let categories = (creative.taxonomy, creative.categories.clone());
+        let categories = declared
+            .entry(categories)
+            .or_insert_with_key(|(taxonomy, own)| Arc::new(Declared::new(*taxonomy, own)));
+        (id, (Arc::new(creative), markup, Arc::clone(categories)))
     });
-    pairs.collect()
+    entries.collect()
 }
 
 /// The last snapshot's index, where line items stand and target as they did.
@@ -344,7 +352,7 @@ fn ads_of(
     let listed = line_item.creatives.iter().enumerate();
     listed
         .filter_map(|(at, id)| Some((at, creatives.get(id)?)))
-        .map(|(at, (creative, markup))| Ad {
+        .map(|(at, (creative, markup, declared))| Ad {
             features: features_of(creative, campaign.id, line_item.id),
             limits: frequency::limits(Capped::Creative(creative.id), &creative.frequency_caps)
                 .collect(),
@@ -355,6 +363,7 @@ fn ads_of(
             weight: weight(line_item, at),
             barred: barred(creative, with.exchanges),
             markup: Arc::clone(markup),
+            declared: Arc::clone(declared),
             creative: Arc::clone(creative),
         })
         .collect()

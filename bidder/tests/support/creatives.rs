@@ -33,6 +33,9 @@ pub fn change(name: &str, it: &mut Creative) -> bool {
         "undeclared" => it.categories.clear(),
         "approved" => say(it, ApprovalState::Approved),
         "rejected" => say(it, ApprovalState::Rejected),
+        "pending" => say(it, ApprovalState::Pending),
+        "cocktails" => categorize(it, 1, "IAB8-5"),
+        "sports" => categorize(it, 1, "IAB17"),
         "skippable" => it.format = skippable(),
         "wrapper" => it.format = wrapper(),
         "two-files" => it.format = two_files(),
@@ -41,7 +44,6 @@ pub fn change(name: &str, it: &mut Creative) -> bool {
     true
 }
 
-/// Of another taxonomy than the first.
 fn categorize(it: &mut Creative, taxonomy: u32, code: &str) {
     it.taxonomy = taxonomy;
     it.categories = vec![code.into()];

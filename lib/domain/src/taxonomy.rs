@@ -2,6 +2,11 @@
 
 use std::sync::LazyLock;
 
+mod declared;
+mod mapping;
+
+pub use declared::Declared;
+
 /// Most levels of a taxonomy; the deepest has seven.
 const LEVELS_MAX: usize = 8;
 /// IAB Content Taxonomy 1.0, whose codes say their parent: `IAB25-3` lies under `IAB25`.
@@ -53,27 +58,28 @@ pub fn lineage(taxonomy: u32, code: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(code), move |code| parent(taxonomy, code)).take(LEVELS_MAX)
 }
 
-/// Lines of a code and those right under it; numbers in a row as `3-15`.
+/// Lines of a code and those right under it.
 fn read(text: &str) -> Parents {
-    let mut parents = Vec::new();
-    for line in text.lines() {
-        let mut codes = line.split(' ');
-        let above = codes.next().unwrap_or_default();
-        for code in codes {
-            match code
-                .split_once('-')
-                .map(|(first, last)| (first.parse(), last.parse()))
-            {
-                Some((Ok(first), Ok(last))) => {
-                    let row: std::ops::RangeInclusive<u32> = first..=last;
-                    parents.extend(row.map(|code| (code.to_string().into(), above.into())));
-                }
-                _ => parents.push((code.into(), above.into())),
-            }
-        }
-    }
+    let mut parents: Vec<_> = pairs(text)
+        .map(|(above, code)| (code, above.into()))
+        .collect();
     parents.sort_unstable();
     parents.into()
+}
+
+/// Lines of a code and those that belong to it, numbers in a row as `3-15`: each of them with the first.
+fn pairs(text: &str) -> impl Iterator<Item = (&str, Box<str>)> {
+    text.lines().flat_map(|line| {
+        let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
+        rest.split(' ').flat_map(move |part| {
+            let row = part.split_once('-');
+            let row = row.and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+            let (from, to): (u32, u32) = row.unwrap_or((1, 0));
+            let one = row.is_none().then(|| part.into());
+            let row = (from..=to).map(|code| code.to_string().into());
+            one.into_iter().chain(row).map(move |code| (first, code))
+        })
+    })
 }
 
 #[cfg(test)]

@@ -51,27 +51,31 @@ impl Case<'_> {
         self.language("wlangb", "langb");
     }
 
-    /// Codes of the same taxonomy compare; with an allow list the bid must be on it.
+    /// Codes of the same taxonomy compare, and those that begin with `IAB` are of the first one, whatever the list is said
+    /// to be; with an allow list the bid must be on it. Whether a code of one taxonomy means one of another is not judged.
     fn categories(&mut self) {
         let (request, bid) = (self.court.request, self.bid);
         let taxonomy = |owner: &Value| integer(&owner["cattax"]).unwrap_or(1);
-        let comparable = taxonomy(request) == taxonomy(bid);
+        let (lists, own) = (taxonomy(request), taxonomy(bid));
+        let of = |code: &String| if code.starts_with("IAB") { 1 } else { lists };
         let categories = texts(&bid["cat"]);
         let (barred, wanted) = (texts(&request["bcat"]), texts(&request["acat"]));
-        // Codes that are the same in both lists are meant to be.
-        let same = categories.iter().all(|category| wanted.contains(category));
-        if !wanted.is_empty() && (categories.is_empty() || !comparable && !same) {
+        if !wanted.is_empty() && categories.is_empty() {
             self.flag(
                 Rule::Category,
                 "only some are allowed, and none is declared",
             );
         }
-        if !comparable {
-            return;
-        }
         for category in &categories {
-            let listed = |list: &[String]| list.iter().any(|outer| covers(outer, category));
-            if listed(&barred) || (!wanted.is_empty() && !listed(&wanted)) {
+            let is_under = |outer: &String| match of(outer) == own {
+                true => covers(outer, category),
+                // Codes that are the same in both lists are meant to be.
+                false => outer == category,
+            };
+            let blocked = barred
+                .iter()
+                .any(|outer| of(outer) == own && covers(outer, category));
+            if blocked || !wanted.is_empty() && !wanted.iter().any(is_under) {
                 self.flag(Rule::Category, category);
             }
         }
