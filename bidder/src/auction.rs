@@ -1,8 +1,9 @@
 //! The story of one request: which of our line items bids on each impression, and what.
 
+use domain::creative::ApprovalState;
 use domain::limits::CANDIDATES_MAX;
 use domain::random::SplitMix64;
-use domain::{Clock, Reject, Timestamp};
+use domain::{Clock, CreativeId, Reject, Timestamp};
 use proto::openrtb::{BidRequest, Imp};
 use store::profile::Profile;
 
@@ -312,8 +313,12 @@ fn end(
     if let Some(sink) = explain
         && let Some(item) = auction.snapshot.items.get(position)
     {
-        let verdict = verdict(slot.imp, item, refused, numbers);
-        sink.note(slot.position, position, verdict);
+        let detail = match refused {
+            Some(Reject::Approval) => approval(auction, item, numbers.creative),
+            _ => "",
+        };
+        let plain = verdict(slot.imp, item, refused, numbers);
+        sink.note(slot.position, position, Verdict { detail, ..plain });
     }
     if let Some(why) = refused {
         refuse(auction, work, position, why);
@@ -358,6 +363,19 @@ fn verdict(imp: &Imp<'_>, item: &Item, refused: Option<Reject>, numbers: Numbers
         refused,
         detail: "",
         numbers,
+    }
+}
+
+/// What the exchange says of a creative that it has not approved.
+fn approval(auction: &Auction<'_>, item: &Item, creative: Option<CreativeId>) -> &'static str {
+    let mut ads = item.ads.iter();
+    let ad = ads.find(|ad| Some(ad.creative.id) == creative);
+    let said = ad.and_then(|ad| ad.creative.approvals.get(auction.exchange.0));
+    match said.map(|said| said.state) {
+        Some(ApprovalState::Rejected) => "the exchange has rejected the creative",
+        Some(ApprovalState::Pending) => "the exchange has not decided on the creative yet",
+        Some(ApprovalState::Approved) => "",
+        None => "the exchange has said nothing of the creative",
     }
 }
 

@@ -199,14 +199,23 @@ fn check_case(path: &Path) {
             &format!("{name}"),
         );
     }
+    check_verdicts(expect, &explanation, &format!("{name}"));
+}
+
+/// Why line items were refused, and what more is said of it.
+fn check_verdicts(expect: &Value, explanation: &Explanation, name: &str) {
+    let of = |line_item: &str| {
+        let mut verdicts = explanation.verdicts.iter();
+        let found = verdicts.find(|verdict| verdict.name == line_item);
+        found.unwrap_or_else(|| panic!("{name}: no verdict on {line_item}"))
+    };
     for (line_item, reason) in expect["refused"].as_object().into_iter().flatten() {
-        let verdict = explanation
-            .verdicts
-            .iter()
-            .find(|verdict| verdict.name == *line_item);
-        let verdict = verdict.unwrap_or_else(|| panic!("{name}: no verdict on {line_item}"));
+        let verdict = of(line_item);
         let got = verdict.refused.map(domain::Reject::label);
         assert_eq!(got, reason.as_str(), "{name}: {line_item}: {verdict:?}");
+    }
+    for (line_item, detail) in expect["details"].as_object().into_iter().flatten() {
+        assert_eq!(of(line_item).detail, detail, "{name}: {line_item}");
     }
 }
 
