@@ -49,6 +49,8 @@ struct State {
     records: BTreeMap<Partition, Kept>,
     committed: BTreeMap<(String, Partition), Offset>,
     faults: Faults,
+    /// The room of the records that were appended last.
+    spare: Packed,
 }
 
 impl MemoryLog {
@@ -107,12 +109,18 @@ impl EventLog for MemoryLog {
         self.append_packed(partition, records.into(), acknowledge);
     }
 
-    fn append_packed(&self, partition: Partition, records: Packed, acknowledge: Acknowledge) {
+    fn append_packed(&self, partition: Partition, mut records: Packed, acknowledge: Acknowledge) {
         let result = records
             .check_sizes()
             .and_then(|()| self.inner.state.lock().append(partition, &records));
+        records.clear();
+        self.inner.state.lock().spare = records;
         self.inner.groups.signal.raise();
         acknowledge(result);
+    }
+
+    fn spare(&self) -> Packed {
+        std::mem::take(&mut self.inner.state.lock().spare)
     }
 
     fn partitions(&self, _topic: Topic) -> u32 {
