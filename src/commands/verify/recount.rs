@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use domain::report::Counters;
+use domain::report::{Counters, Playback};
 use domain::time::SystemClock;
 use domain::{CampaignId, Clock, EventId};
 use event_log::embedded::LogReader;
@@ -66,6 +66,24 @@ pub(crate) struct Kinds {
     pub clicks: i64,
     /// Conversions.
     pub conversions: i64,
+    /// Steps of playback, in the order of [`steps`].
+    pub playback: [i64; STEPS],
+}
+
+/// Steps that reports count of a video or audio ad.
+const STEPS: usize = 7;
+
+/// The counts of each step, errors by code together.
+fn steps(playback: &Playback) -> [i64; STEPS] {
+    [
+        playback.starts,
+        playback.first_quartiles,
+        playback.midpoints,
+        playback.third_quartiles,
+        playback.completes,
+        playback.skips,
+        playback.errors,
+    ]
 }
 
 impl Kinds {
@@ -78,6 +96,12 @@ impl Kinds {
             + more(self.views, other.views)
             + more(self.clicks, other.clicks)
             + more(self.conversions, other.conversions)
+            + self
+                .playback
+                .iter()
+                .zip(other.playback)
+                .map(|(mine, theirs)| more(*mine, theirs))
+                .sum::<u64>()
     }
 }
 
@@ -92,6 +116,7 @@ impl From<&Counters> for Sums {
                 views: counters.views,
                 clicks: counters.clicks,
                 conversions: counters.conversions,
+                playback: steps(&counters.playback),
             },
         }
     }
@@ -264,4 +289,39 @@ pub(crate) fn count(
         repeats: recount.repeats,
         damaged: recount.damaged + damaged,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_compared() {
+        let none = Sums::from(&Counters::default()).kinds;
+        let one = |change: fn(&mut Counters)| {
+            let mut counters = Counters::default();
+            change(&mut counters);
+            Sums::from(&counters).kinds
+        };
+        let kinds: [fn(&mut Counters); 13] = [
+            |c| c.wins = 1,
+            |c| c.billed = 1,
+            |c| c.impressions = 1,
+            |c| c.views = 1,
+            |c| c.clicks = 1,
+            |c| c.conversions = 1,
+            |c| c.playback.starts = 1,
+            |c| c.playback.first_quartiles = 1,
+            |c| c.playback.midpoints = 1,
+            |c| c.playback.third_quartiles = 1,
+            |c| c.playback.completes = 1,
+            |c| c.playback.skips = 1,
+            |c| c.playback.errors = 1,
+        ];
+        for (at, change) in kinds.into_iter().enumerate() {
+            let kinds = one(change);
+            assert_eq!((kinds.over(&none), none.over(&kinds)), (1, 0), "{at}");
+            assert_eq!(kinds.over(&kinds), 0, "{at}");
+        }
+    }
 }
