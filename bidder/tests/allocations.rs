@@ -1,11 +1,11 @@
 //! Deciding takes nothing from the heap once the buffers of a core have met ordinary requests.
 
+#[path = "../../ctr-model/tests/counting/mod.rs"]
+mod counting;
 mod support;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use bidder::Config;
+use counting::COUNT;
 use domain::Outcome;
 use support::World;
 
@@ -14,40 +14,6 @@ use support::World;
 const BID_ALLOCATIONS_MAX: u64 = 2;
 /// Of so many bids at most one takes any.
 const BIDS_WITHOUT: u64 = 20;
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-/// The system's allocator with a counter for each thread.
-struct Counting;
-
-#[expect(
-    unsafe_code,
-    reason = "an allocator is an unsafe trait; every call goes to the system's with the same arguments"
-)]
-// SAFETY: every method passes its arguments on unchanged, so the caller's promises are the system allocator's.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: as above.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(place, layout) }
-    }
-
-    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: as above.
-        unsafe { System.realloc(place, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Requests for every format, with and without people, deals and privacy signals; some for nothing that we have.
 fn requests() -> Vec<String> {

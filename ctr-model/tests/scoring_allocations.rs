@@ -1,40 +1,12 @@
 //! Scoring takes nothing from the heap: not a prediction, not a request's half, not a candidate's score.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
 
+use counting::COUNT;
 use ctr_model::engine::column::Salt;
 use ctr_model::engine::{Half, Kind, Learner, Scorer, Spec, Split};
 
 const FIELDS: usize = 12;
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-/// The system's allocator with a counter for each thread.
-struct Counting;
-
-#[expect(
-    unsafe_code,
-    reason = "an allocator is an unsafe trait; every call goes to the system's with the same arguments"
-)]
-// SAFETY: both methods pass their arguments on unchanged, so the caller's promises are the system allocator's.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: as above.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(place, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn scoring_allocates_nothing() {

@@ -1,6 +1,9 @@
 //! Markup that win notices fetch: over a socket, out of a store, counted once.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "../../proto/tests/support/ads.rs"]
+#[allow(dead_code, reason = "written markup is read off a socket here")]
+mod ads;
 mod support;
 
 use std::io::{Read, Write};
@@ -25,25 +28,11 @@ use support::{NOW, bid, keys};
 
 const HTML: &str = "<a href=\"{CLICK_URL}\">{SITE}</a><img src=\"https://c.example/?p=${AUCTION_PRICE}&c=${AUCTION_CURRENCY}&i=${AUCTION_ID}\">";
 
+/// One that no store has seen.
 fn creative(format: CreativeFormat) -> Creative {
     Creative {
         id: CreativeId(0),
-        advertiser: AdvertiserId(1),
-        name: "ad".into(),
-        status: Status::Active,
-        format,
-        click_url: "https://shop.example/".into(),
-        adomain: "shop.example".into(),
-        categories: Vec::new(),
-        taxonomy: 1,
-        attributes: Vec::new(),
-        apis: Vec::new(),
-        language: None,
-        frequency_caps: Vec::new(),
-        app_store: None,
-        sample_url: None,
-        trackers: Default::default(),
-        approvals: Default::default(),
+        ..ads::creative(format)
     }
 }
 

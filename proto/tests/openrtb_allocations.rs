@@ -1,59 +1,16 @@
 //! Parsing takes nothing from the heap once its arena has met ordinary requests, and no request makes it hoard memory.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
+use counting::{COUNT, LIVE_BYTES, PEAK_BYTES};
 use domain::limits::REQUEST_BODY_BYTES_MAX;
 use proto::openrtb::protobuf::Decoded;
 use proto::openrtb::{Arena, parse};
 use serde_json::{Value, json};
 
+#[path = "../../ctr-model/tests/counting/mod.rs"]
+mod counting;
 #[path = "support/twin.rs"]
 mod twin;
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-    static LIVE_BYTES: Cell<i64> = const { Cell::new(0) };
-    static PEAK_BYTES: Cell<i64> = const { Cell::new(0) };
-}
-
-/// The system's allocator with counters for each thread.
-struct Counting;
-
-fn count(allocations: u64, bytes: i64) {
-    COUNT.set(COUNT.get() + allocations);
-    LIVE_BYTES.set(LIVE_BYTES.get() + bytes);
-    PEAK_BYTES.set(PEAK_BYTES.get().max(LIVE_BYTES.get()));
-}
-
-#[expect(
-    unsafe_code,
-    reason = "an allocator is an unsafe trait; every call goes to the system's with the same arguments"
-)]
-// SAFETY: every method passes its arguments on unchanged, so the caller's promises are the system allocator's.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(1, layout.size() as i64);
-        // SAFETY: as above.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        count(0, -(layout.size() as i64));
-        // SAFETY: as above.
-        unsafe { System.dealloc(place, layout) }
-    }
-
-    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(1, size as i64 - layout.size() as i64);
-        // SAFETY: as above.
-        unsafe { System.realloc(place, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Every fixture that is a request, and some with more of everything.
 fn requests() -> Vec<Vec<u8>> {
