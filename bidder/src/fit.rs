@@ -9,8 +9,14 @@ use proto::openrtb::{BannerSlot, Imp, MediaSlot, Text};
 
 use crate::snapshot::Ad;
 
-/// VAST delivery method "progressive", which our media files need.
-const PROGRESSIVE: u32 = 2;
+/// Delivery methods of our media files: "progressive" and "download", which load a file as it lies on a server.
+const WHOLE_FILES: [u32; 2] = [2, 3];
+/// Names that are in use for one type, the registered one first.
+const ALIASES: [[&str; 2]; 3] = [
+    ["audio/mpeg", "audio/mp3"],
+    ["audio/mp4", "audio/x-m4a"],
+    ["image/jpeg", "image/jpg"],
+];
 /// A linearity other than linear.
 const OVERLAY: u32 = 2;
 /// The banner ad type "JavaScript".
@@ -50,12 +56,12 @@ pub fn check_slot(imp: &Imp<'_>, ad: &Ad) -> Result<(), Reject> {
         }
         CreativeFormat::Video(media) => {
             let slot = imp.video.as_ref().ok_or(Reject::Format)?;
-            check_media(slot, media)?;
+            check_media(slot, media, false)?;
             (&slot.battr, &slot.api)
         }
         CreativeFormat::Audio(media) => {
             let slot = imp.audio.as_ref().ok_or(Reject::Format)?;
-            check_media(slot, media)?;
+            check_media(slot, media, true)?;
             (&slot.battr, &slot.api)
         }
         // Whether the layout's required parts are there is seen when its request is read, once per imp.
@@ -76,16 +82,16 @@ pub fn check_slot(imp: &Imp<'_>, ad: &Ad) -> Result<(), Reject> {
 
 /// The form in which an ad that fits is written; `None` when it does not fit.
 pub fn shape<'a>(imp: &Imp<'a>, ad: &Ad) -> Option<Shape<'a>> {
-    let media = |slot: &MediaSlot<'_>, media: &Media| {
-        let (version, files) = playable(slot, media).ok()?;
+    let media = |slot: &MediaSlot<'_>, media: &Media, sound| {
+        let (version, files) = playable(slot, media, sound).ok()?;
         Some(Shape::Media { version, files })
     };
     match &ad.creative.format {
         CreativeFormat::Banner { .. } => imp.banner.as_ref().map(|slot| Shape::Banner {
             script: takes_script(slot),
         }),
-        CreativeFormat::Video(ad) => media(imp.video.as_ref()?, ad),
-        CreativeFormat::Audio(ad) => media(imp.audio.as_ref()?, ad),
+        CreativeFormat::Video(ad) => media(imp.video.as_ref()?, ad, false),
+        CreativeFormat::Audio(ad) => media(imp.audio.as_ref()?, ad, true),
         CreativeFormat::Native(_) => {
             let layout = imp.native.as_ref()?.parsed().ok()?;
             Some(Shape::Native(layout))
@@ -115,15 +121,27 @@ fn check_banner(slot: &BannerSlot<'_>, size: Size, markup: &BannerMarkup) -> Res
 
 /// Whether a list, which allows everything when it is empty, has one of these types.
 fn lists_any(listed: &[Text<'_>], own: &[impl AsRef<str>]) -> bool {
-    let is_own = |mime: &Text<'_>| {
-        own.iter()
-            .any(|own| own.as_ref().eq_ignore_ascii_case(mime))
-    };
+    let is_own = |mime: &Text<'_>| own.iter().any(|own| is_one_type(own.as_ref(), mime.trim()));
     listed.is_empty() || listed.iter().any(is_own)
 }
 
-fn check_media(slot: &MediaSlot<'_>, media: &Media) -> Result<(), Reject> {
-    playable(slot, media)?;
+/// Whether two names are of one type, or the second stands for all of its kind (`video/*`).
+fn is_one_type(own: &str, listed: &str) -> bool {
+    let known_as = |names: &[&str; 2]| {
+        names.iter().all(|name| {
+            [own, listed]
+                .iter()
+                .any(|one| one.eq_ignore_ascii_case(name))
+        })
+    };
+    let all = listed.strip_suffix("/*").zip(own.split_once('/'));
+    own.eq_ignore_ascii_case(listed)
+        || all.is_some_and(|(all, (kind, _))| all == "*" || all.eq_ignore_ascii_case(kind))
+        || ALIASES.iter().any(known_as)
+}
+
+fn check_media(slot: &MediaSlot<'_>, media: &Media, sound: bool) -> Result<(), Reject> {
+    playable(slot, media, sound)?;
     if slot.linearity == Some(OVERLAY) {
         return Err(Reject::Format);
     }
@@ -137,8 +155,12 @@ fn check_media(slot: &MediaSlot<'_>, media: &Media) -> Result<(), Reject> {
 }
 
 /// The version to answer with and the files that the player takes, bit `n` for file `n`.
-fn playable(slot: &MediaSlot<'_>, media: &Media) -> Result<(VastVersion, u32), Reject> {
-    let version = vast::best(slot.protocols, media).ok_or(Reject::Mime)?;
+fn playable(
+    slot: &MediaSlot<'_>,
+    media: &Media,
+    sound: bool,
+) -> Result<(VastVersion, u32), Reject> {
+    let version = vast::best(slot.protocols, media, sound).ok_or(Reject::Mime)?;
     let files = match &media.source {
         MediaSource::Wrapper(wrapper) if lists_any(slot.mimes, &wrapper.mimes) => {
             return Ok((version, 0));
@@ -157,7 +179,8 @@ fn playable(slot: &MediaSlot<'_>, media: &Media) -> Result<(VastVersion, u32), R
 }
 
 fn takes_file(slot: &MediaSlot<'_>, file: &MediaFile) -> bool {
-    let delivery = slot.delivery.is_empty() || slot.delivery.contains(&PROGRESSIVE);
+    let delivery =
+        slot.delivery.is_empty() || WHOLE_FILES.iter().any(|own| slot.delivery.contains(own));
     let rate = file.bitrate_kbps;
     delivery
         && lists_any(slot.mimes, &[&file.mime])

@@ -277,12 +277,17 @@ impl InvalidTraffic {
     }
 }
 
-/// A device that is described, but not by an agent. Screens out of home have none, and what is said of no device at all
-/// is no sign of a robot.
+/// A device that is described, but not by an agent. Screens out of home have none; an app's own kit may tell make, model
+/// and system instead, which no robot has to; and what is said of no device at all is no sign of one.
 fn lacks_agent(request: &BidRequest<'_>) -> bool {
     let device = &request.device;
     let unnamed = device.ua.is_none_or(|ua| ua.trim().is_empty()) && device.sua.is_none();
-    unnamed && request.dooh.is_none() && *device != Device::default()
+    let model = [device.make, device.model, device.os];
+    let told = model
+        .iter()
+        .all(|own| own.is_some_and(|own| !own.trim().is_empty()));
+    let named_by_app = request.app.is_some() && told;
+    unnamed && !named_by_app && request.dooh.is_none() && *device != Device::default()
 }
 
 /// A banner of nothing but points and lines: whatever it shows, nobody sees it.

@@ -64,7 +64,10 @@ pub(crate) fn kind(markup: &str) -> Markup {
     let start = markup.trim_start();
     if start.starts_with('{') {
         Markup::Native
-    } else if start.starts_with("<?xml") || start.starts_with("<VAST") {
+    } else if ["<?xml", "<VAST", "<DAAST"]
+        .iter()
+        .any(|root| start.starts_with(root))
+    {
         Markup::Vast
     } else {
         Markup::Html

@@ -36,7 +36,7 @@ pub use regs::{Regs, Signal};
 pub use request::{BidRequest, RequestError, parse};
 pub use response::{Adm, Bid, MarkupType, ResponseHead, no_bid, write_response};
 pub use skadn::{SkadnAnswer, SkadnCampaign, SkadnList, SkadnOffer, SkadnSignature};
-pub use slot::{BannerSlot, FlexSize, MediaSlot};
+pub use slot::{BannerSlot, FlexSize, MediaSlot, SizeRange};
 pub use source::{SupplyChain, SupplyChainNode};
 pub use user::{Eid, Uid, User, UserData};
 

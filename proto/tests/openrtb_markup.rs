@@ -126,7 +126,7 @@ fn vast_says_what_it_must() {
     let url = "https://cdn.example/a.mp4?x=1&y=2";
     for (version, label) in VastVersion::ALL
         .into_iter()
-        .zip(["2.0", "3.0", "4.0", "4.1", "4.2"])
+        .zip(["2.0", "3.0", "4.0", "4.1", "4.2", "4.3"])
     {
         let found = vast(&full_media("video/mp4", url, false), version, "a b");
         for part in [
@@ -154,7 +154,10 @@ fn vast_says_what_it_must() {
             );
             assert!(found.contains(&part), "{part} in {found}");
         }
-        let (third, fourth) = (version >= VastVersion::V3_0, version >= VastVersion::V4_0);
+        let (third, fourth) = (
+            version.is_from(VastVersion::V3_0),
+            version.is_from(VastVersion::V4_0),
+        );
         assert_eq!(found.contains("<Linear skipoffset=\"00:00:05\">"), third);
         assert_eq!(found.contains("event=\"skip\""), third);
         assert_eq!(found.contains("UniversalAdId"), fourth);
@@ -169,9 +172,40 @@ fn vast_says_what_it_must() {
         let audio = vast(&audio, version, "");
         assert_eq!(
             audio.contains("adType=\"audio\""),
-            version >= VastVersion::V4_1
+            version.is_from(VastVersion::V4_1)
         );
     }
+}
+
+#[test]
+fn sound_is_told_in_daast() {
+    let url = "https://cdn.example/a.mp3";
+    let inline = creative(CreativeFormat::Audio(Media::of_file(
+        15,
+        media_file(url, "audio/mpeg"),
+    )));
+    let found = vast(&inline, VastVersion::Daast, "");
+    for part in [
+        "<DAAST version=\"1.0\"><Ad id=".to_owned(),
+        format!("<AdInteractions><ClickThrough><![CDATA[{CLICK}]]></ClickThrough>"),
+        "</AdInteractions><MediaFiles><MediaFile delivery=\"progressive\" type=\"audio/mpeg\" bitrate=\"800\">".to_owned(),
+        "</InLine></Ad></DAAST>".to_owned(),
+    ] {
+        assert!(found.contains(&part), "{part} in {found}");
+    }
+    assert!(
+        !found.contains("VAST version=\"3") && !found.contains("width"),
+        "{found}"
+    );
+    let found = vast(
+        &full_media("", "https://ads.example/daast?", true),
+        VastVersion::Daast,
+        "",
+    );
+    assert!(
+        found.contains("<DAASTAdTagURI><![CDATA[https://ads.example/daast?"),
+        "{found}"
+    );
 }
 
 #[test]
@@ -208,20 +242,30 @@ fn a_wrapper_leads_on_and_counts() {
 #[test]
 fn the_newest_version_that_can_tell_the_ad_is_chosen() {
     let file = Media::of_file(15, media_file("https://a.example/", "video/mp4"));
-    assert_eq!(best(&[], &file), Some(VastVersion::V3_0));
-    assert_eq!(best(&[2, 3, 5, 6], &file), Some(VastVersion::V3_0));
-    assert_eq!(best(&[13, 2, 7, 99], &file), Some(VastVersion::V4_2));
-    assert_eq!(best(&[5, 6, 8, 9, 10], &file), None, "wrappers and DAAST");
+    assert_eq!(best(&[], &file, false), Some(VastVersion::V3_0));
+    assert_eq!(best(&[2, 3, 5, 6], &file, false), Some(VastVersion::V3_0));
+    assert_eq!(best(&[13, 2, 7, 99], &file, false), Some(VastVersion::V4_2));
+    assert_eq!(best(&[13, 15], &file, false), Some(VastVersion::V4_3));
+    assert_eq!(best(&[9, 10], &file, true), Some(VastVersion::Daast));
+    assert_eq!(best(&[9, 2], &file, true), Some(VastVersion::V2_0));
+    assert_eq!(
+        best(&[5, 6, 8, 9, 10], &file, false),
+        None,
+        "wrappers and DAAST"
+    );
     let skips = Media {
         skip_after_s: Some(5),
         ..file
     };
-    assert_eq!(best(&[2], &skips), None, "2.0 knows no skipping");
+    assert_eq!(best(&[2], &skips, false), None, "2.0 knows no skipping");
     let CreativeFormat::Video(wrapper) = full_media("", "https://a.example/", true).format else {
         return;
     };
-    assert_eq!(best(&[2, 3, 7], &wrapper), None);
-    assert_eq!(best(&[3, 5, 6, 8], &wrapper), Some(VastVersion::V4_0));
+    assert_eq!(best(&[2, 3, 7], &wrapper, false), None);
+    assert_eq!(
+        best(&[3, 5, 6, 8], &wrapper, false),
+        Some(VastVersion::V4_0)
+    );
 }
 
 fn banner(markup: BannerMarkup, text: &str) -> String {

@@ -27,7 +27,7 @@ impl Folder {
         let folder = Self::new();
         let done = folder.run(&["init", "--example", "all-formats", "--data", "data"]);
         assert_eq!(done.code, Some(0), "{done:?}");
-        assert!(done.out.contains("5 live line items"), "{done:?}");
+        assert!(done.out.contains("14 live line items"), "{done:?}");
         folder
     }
 

@@ -121,6 +121,8 @@ fn missing_agents_and_invisible_slots_are_no_people() {
     for device in [
         r#""device":{"ip":"203.0.113.1"}"#,
         r#""device":{"ua":" ","os":"iOS"}"#,
+        r#""site":{},"device":{"make":"Apple","model":"iPhone","os":"iOS"}"#,
+        r#""app":{},"device":{"make":"Apple","model":" ","os":"iOS"}"#,
     ] {
         assert_eq!(
             judge(&traffic, imp, device),
@@ -133,6 +135,8 @@ fn missing_agents_and_invisible_slots_are_no_people() {
         Ok(())
     );
     assert_eq!(judge(&traffic, imp, r#""dooh":{"id":"screen"}"#), Ok(()));
+    let by_app = r#""app":{},"device":{"make":"Apple","model":"iPhone","os":"iOS"}"#;
+    assert_eq!(judge(&traffic, imp, by_app), Ok(()), "an app tells");
     assert_eq!(
         judge(&traffic, imp, r#""site":{}"#),
         Ok(()),

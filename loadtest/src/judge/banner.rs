@@ -42,11 +42,15 @@ pub(super) fn check(offer: &Value, bid: &Value, markup: &str, broken: &mut Broke
 fn size(offer: &Value, bid: &Value, broken: &mut Broken) {
     let size = |owner: &Value| integer(&owner["w"]).zip(integer(&owner["h"]));
     let formats = items(&offer["format"]);
-    if formats.is_empty() && size(offer).is_none() {
+    let limited = ["wmin", "wmax", "hmin", "hmax"]
+        .iter()
+        .any(|name| offer[*name].is_number());
+    if formats.is_empty() && size(offer).is_none() && !limited {
         return;
     }
     let fits = size(bid).is_some_and(|bid| {
         size(offer) == Some(bid)
+            || formats.is_empty() && lies_between(offer, bid)
             || formats
                 .iter()
                 .any(|format| size(format) == Some(bid) || flexes(format, bid))
@@ -54,6 +58,26 @@ fn size(offer: &Value, bid: &Value, broken: &mut Broken) {
     if !fits {
         broken.push((Rule::Size, format!("{} x {}", bid["w"], bid["h"])));
     }
+}
+
+/// Whether a size keeps the limits that requests before 2.4 may state; a side without any is as it is stated.
+fn lies_between(offer: &Value, (width, height): (i64, i64)) -> bool {
+    let limit = |name: &str| integer(&offer[name]).filter(|side| *side > 0);
+    let keeps = |side: i64, [own, least, most]: [&str; 3]| {
+        let (own, least, most) = (limit(own), limit(least), limit(most));
+        let free = least.is_some() || most.is_some();
+        let longest = most.or(own);
+        match free {
+            true => {
+                least.is_none_or(|least| side >= least) && longest.is_some_and(|most| side <= most)
+            }
+            false => own == Some(side),
+        }
+    };
+    let limits = ["wmin", "wmax", "hmin", "hmax"];
+    limits.into_iter().any(|name| limit(name).is_some())
+        && keeps(width, ["w", "wmin", "wmax"])
+        && keeps(height, ["h", "hmin", "hmax"])
 }
 
 /// Whether a size has the ratio of a flexible format, to a pixel, and its least width.

@@ -1,4 +1,4 @@
-//! The judge's rules for VAST documents: what a player needs, and what the slot accepts.
+//! The judge's rules for VAST and DAAST documents: what a player needs, and what the slot accepts.
 
 use roxmltree::{Document, Node};
 use serde_json::Value;
@@ -7,13 +7,18 @@ use super::Rule;
 use super::json::{integer, integers, number, texts};
 use super::media::{Broken, accepts_duration, seconds};
 
-/// OpenRTB's ways of delivery.
+/// OpenRTB's ways of delivery; what is loaded as a file can be kept as one.
 const STREAMING: i64 = 1;
 const PROGRESSIVE: i64 = 2;
+const DOWNLOAD: i64 = 3;
+/// VAST for sound alone, before 4.1 took it in.
+const DAAST: &str = "DAAST";
+/// Types that go by two names.
+const SAME_TYPE: [(&str, &str); 2] = [("audio/mpeg", "audio/mp3"), ("audio/mp4", "audio/x-m4a")];
 /// AdCOM's creative attribute of an ad that brings its own way to skip.
 const SKIPPABLE: i64 = 16;
 /// Elements whose text is loaded from.
-const ADDRESSES: [&str; 9] = [
+const ADDRESSES: [&str; 10] = [
     "Impression",
     "Tracking",
     "ClickTracking",
@@ -22,6 +27,7 @@ const ADDRESSES: [&str; 9] = [
     "ClickThrough",
     "CustomClick",
     "VASTAdTagURI",
+    "DAASTAdTagURI",
     "MediaFile",
 ];
 /// Those of them that only count.
@@ -51,7 +57,7 @@ pub(super) fn check(
     let wrapper = ad.and_then(|ad| child(ad, "Wrapper"));
     let Some(body) = inline
         .or(wrapper)
-        .filter(|_| root.tag_name().name() == "VAST")
+        .filter(|_| ["VAST", DAAST].contains(&root.tag_name().name()))
     else {
         return broken.push((Rule::Vast, "neither wrapper nor in-line".into()));
     };
@@ -68,7 +74,7 @@ pub(super) fn check(
     if inline.is_some() {
         let version = root.attribute("version").unwrap_or_default();
         in_line(body, version, (offer, bid), broken);
-    } else if full_child(body, "VASTAdTagURI").is_none() {
+    } else if full_child(body, &format!("{}AdTagURI", root.tag_name().name())).is_none() {
         broken.push((Rule::Vast, "a wrapper around nothing".into()));
     } else if let Some(length) = number(&bid["dur"])
         && !accepts_duration(offer, length)
@@ -122,10 +128,15 @@ fn protocol(root: Node<'_, '_>, offer: &Value, wrapper: bool, broken: &mut Broke
         integer(&offer["protocol"]).into_iter().collect(),
     ]
     .concat();
-    let number = protocol_number(version, wrapper);
+    let root = root.tag_name().name();
+    let number = match (root, version) {
+        (DAAST, "1.0") => Some(if wrapper { 10 } else { 9 }),
+        (DAAST, _) => None,
+        _ => protocol_number(version, wrapper),
+    };
     let fits = number.is_some_and(|number| accepted.is_empty() || accepted.contains(&number));
     if !fits {
-        broken.push((Rule::Protocol, format!("VAST {version} not accepted")));
+        broken.push((Rule::Protocol, format!("{root} {version} not accepted")));
     }
 }
 
@@ -258,7 +269,19 @@ fn is_sound(file: Node<'_, '_>) -> bool {
 fn mime(file: Node<'_, '_>, offer: &Value) -> bool {
     let accepted = texts(&offer["mimes"]);
     let own = file.attribute("type").unwrap_or_default();
-    accepted.is_empty() || accepted.iter().any(|mime| mime.eq_ignore_ascii_case(own))
+    let own = own.to_ascii_lowercase();
+    let is_taken = |mime: &String| {
+        let mime = mime.trim().to_ascii_lowercase();
+        let same = |(one, other): &(&str, &str)| {
+            (*one, *other) == (own.as_str(), mime.as_str())
+                || (*other, *one) == (own.as_str(), mime.as_str())
+        };
+        let all = mime
+            .strip_suffix('*')
+            .is_some_and(|kind| kind == "*/" || own.starts_with(kind));
+        mime == own || all || SAME_TYPE.iter().any(same)
+    };
+    accepted.is_empty() || accepted.iter().any(is_taken)
 }
 
 /// One rate, or the range of a stream; unknown ones are taken.
@@ -288,7 +311,8 @@ fn delivery(file: Node<'_, '_>, offer: &Value) -> bool {
         Some("streaming") => STREAMING,
         _ => return false,
     };
-    accepted.is_empty() || accepted.contains(&own)
+    let kept = own == PROGRESSIVE && accepted.contains(&DOWNLOAD);
+    accepted.is_empty() || accepted.contains(&own) || kept
 }
 
 fn framework(file: Node<'_, '_>, offer: &Value) -> bool {

@@ -16,6 +16,8 @@ pub struct BannerSlot<'a> {
     pub sizes: &'a [Size],
     /// Sizes by ratio.
     pub flex: &'a [FlexSize],
+    /// Limits of each side, of requests before 2.4; the size beside them is the preferred one.
+    pub range: Option<SizeRange>,
     /// Blocked banner types: 1 text, 2 image, 3 JavaScript, 4 iframe.
     pub btype: &'a [u32],
     /// Blocked creative attributes.
@@ -28,6 +30,15 @@ pub struct BannerSlot<'a> {
     pub pos: Option<u32>,
     /// Directions it may expand to.
     pub expdir: &'a [u32],
+}
+
+/// Sizes between limits, which both count as inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SizeRange {
+    /// The smallest.
+    pub least: Size,
+    /// The largest.
+    pub most: Size,
 }
 
 /// A size given as a ratio.
@@ -105,11 +116,15 @@ pub struct MediaSlot<'a> {
 impl<'a> BannerSlot<'a> {
     pub(super) fn read(value: Json<'_, 'a>) -> Option<Self> {
         let mut banner = Self::default();
-        let (mut width, mut height) = (None, None);
+        let mut sides = BannerSides::default();
         for (key, value) in value.object()? {
             match key {
-                "w" => width = value.u32(),
-                "h" => height = value.u32(),
+                "w" => sides.w = value.u32(),
+                "h" => sides.h = value.u32(),
+                "wmin" => sides.wmin = value.u32(),
+                "hmin" => sides.hmin = value.u32(),
+                "wmax" => sides.wmax = value.u32(),
+                "hmax" => sides.hmax = value.u32(),
                 "format" => {
                     banner.set_formats(value.arena(), value.items().map(BannerFormat::read))
                 }
@@ -122,7 +137,7 @@ impl<'a> BannerSlot<'a> {
                 _ => {}
             }
         }
-        banner.or_size(value.arena(), (width, height));
+        banner.or_size(value.arena(), sides);
         Some(banner)
     }
 
@@ -144,20 +159,67 @@ impl<'a> BannerSlot<'a> {
         };
     }
 
-    /// The single size counts where no format does.
-    pub(super) fn or_size(
-        &mut self,
-        arena: &'a Arena,
-        (width, height): (Option<u32>, Option<u32>),
-    ) {
+    /// The single size counts where no format does, and so do limits of its sides.
+    pub(super) fn or_size(&mut self, arena: &'a Arena, sides: BannerSides) {
         if self.sizes.is_empty() && self.flex.is_empty() {
-            self.sizes = arena.list(size(width, height));
+            self.sizes = arena.list(size(sides.w, sides.h));
+            self.range = sides.range();
         }
     }
 
     /// Whether a banner of `size` fits.
     pub fn takes(&self, size: Size) -> bool {
-        self.sizes.contains(&size) || self.flex.iter().any(|flex| flex.takes(size))
+        self.sizes.contains(&size)
+            || self.flex.iter().any(|flex| flex.takes(size))
+            || self.range.is_some_and(|range| range.takes(size))
+    }
+}
+
+/// The single size of a slot and its limits, as they are stated.
+#[derive(Clone, Copy, Default)]
+pub(super) struct BannerSides {
+    pub(super) w: Option<u32>,
+    pub(super) h: Option<u32>,
+    pub(super) wmin: Option<u32>,
+    pub(super) hmin: Option<u32>,
+    pub(super) wmax: Option<u32>,
+    pub(super) hmax: Option<u32>,
+}
+
+impl BannerSides {
+    /// What the limits say; a side without one is as long as it is stated. Nothing without an upper limit of both: an
+    /// ad could be of any size.
+    fn range(self) -> Option<SizeRange> {
+        let side = |least: Option<u32>, own: Option<u32>, most: Option<u32>| {
+            let [least, own, most] = [least, own, most].map(|side| side.filter(|side| *side > 0));
+            match (least, most) {
+                (None, None) => Some((own?, own?)),
+                (least, most) => Some((least.unwrap_or(1), most.or(own)?)),
+            }
+        };
+        let limits = [self.wmin, self.hmin, self.wmax, self.hmax];
+        let (width, height) = (
+            side(self.wmin, self.w, self.wmax)?,
+            side(self.hmin, self.h, self.hmax)?,
+        );
+        limits.iter().any(Option::is_some).then_some(SizeRange {
+            least: Size {
+                width: width.0,
+                height: height.0,
+            },
+            most: Size {
+                width: width.1,
+                height: height.1,
+            },
+        })
+    }
+}
+
+impl SizeRange {
+    /// Whether a banner of `size` lies between the limits.
+    pub fn takes(self, size: Size) -> bool {
+        (self.least.width..=self.most.width).contains(&size.width)
+            && (self.least.height..=self.most.height).contains(&size.height)
     }
 }
 
@@ -211,11 +273,13 @@ fn size(width: Option<u32>, height: Option<u32>) -> Option<Size> {
 }
 
 impl FlexSize {
-    /// Whether a banner of `size` has this ratio and is wide enough.
+    /// Whether a banner of `size` has this ratio, to a pixel, and is wide enough.
     pub fn takes(self, size: Size) -> bool {
         let across = u64::from(size.width) * u64::from(self.hratio);
         let down = u64::from(size.height) * u64::from(self.wratio);
-        across == down && size.width >= self.wmin
+        let pixel = u64::from(self.wratio.max(self.hratio));
+        // Half a pixel of the shorter side may be lost by rounding, and no more.
+        across.abs_diff(down) * 2 <= pixel && size.width >= self.wmin
     }
 }
 
@@ -311,6 +375,54 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_banner_fits_between_limits() {
+        let sides = |w, h, wmin, hmin, wmax, hmax| BannerSides {
+            w,
+            h,
+            wmin,
+            hmin,
+            wmax,
+            hmax,
+        };
+        let cases = [
+            (sides(Some(300), Some(250), None, None, None, None), None),
+            (
+                sides(None, None, Some(200), Some(50), Some(400), Some(300)),
+                Some([200, 50, 400, 300]),
+            ),
+            // The largest is the one that is stated.
+            (
+                sides(Some(320), Some(480), Some(300), Some(250), None, None),
+                Some([300, 250, 320, 480]),
+            ),
+            (
+                sides(None, Some(50), Some(300), None, Some(320), None),
+                Some([300, 50, 320, 50]),
+            ),
+            // Without an end.
+            (sides(None, None, Some(300), Some(250), None, None), None),
+            (
+                sides(None, None, None, Some(0), Some(320), Some(50)),
+                Some([1, 1, 320, 50]),
+            ),
+        ];
+        for (sides, wanted) in cases {
+            let range = sides.range();
+            let found = range.map(|range| {
+                let SizeRange { least, most } = range;
+                [least.width, least.height, most.width, most.height]
+            });
+            assert_eq!(found, wanted);
+            let size = |width, height| Size { width, height };
+            if let Some(range) = range {
+                assert!(range.takes(range.least) && range.takes(range.most));
+                assert!(!range.takes(size(range.most.width + 1, range.most.height)));
+                assert!(!range.takes(size(range.least.width, range.least.height - 1)));
+            }
+        }
+    }
+
+    #[test]
     fn a_banner_fits_by_size_or_by_ratio() {
         let size = |width, height| Size { width, height };
         let banner = BannerSlot {
@@ -326,6 +438,7 @@ mod tests {
         assert!(banner.takes(size(640, 360)));
         assert!(banner.takes(size(320, 180)));
         assert!(!banner.takes(size(160, 90)), "too narrow");
+        assert!(banner.takes(size(330, 186)), "rounded from 185.6");
         assert!(!banner.takes(size(640, 361)), "another ratio");
         assert!(!banner.takes(size(250, 300)));
         assert!(!banner.takes(size(u32::MAX, u32::MAX)));

@@ -1,4 +1,4 @@
-//! VAST: one linear ad, video or audio, inline or as a wrapper of another ad server's.
+//! VAST, and DAAST for sound: one linear ad, video or audio, inline or as a wrapper of another ad server's.
 
 use domain::creative::{Media, MediaFile, MediaSource, Picture};
 use domain::{Creative, CreativeFormat};
@@ -9,7 +9,7 @@ use super::own::{Source, Subject};
 use super::template::{Builder, Place, Template};
 
 /// The versions we can answer with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VastVersion {
     /// 2.0.
     V2_0,
@@ -21,11 +21,33 @@ pub enum VastVersion {
     V4_1,
     /// 4.2.
     V4_2,
+    /// 4.3.
+    V4_3,
+    /// DAAST 1.0, the form of VAST 3.0 for sound alone, which came back into VAST with 4.1.
+    Daast,
 }
 
 impl VastVersion {
-    /// Every version, the oldest first.
-    pub const ALL: [Self; 5] = [Self::V2_0, Self::V3_0, Self::V4_0, Self::V4_1, Self::V4_2];
+    /// Every version; the place of one in here never changes, since notices carry it.
+    pub const ALL: [Self; 7] = [
+        Self::V2_0,
+        Self::V3_0,
+        Self::V4_0,
+        Self::V4_1,
+        Self::V4_2,
+        Self::V4_3,
+        Self::Daast,
+    ];
+    /// The newest first, DAAST last.
+    const CHOICE: [Self; 7] = [
+        Self::V4_3,
+        Self::V4_2,
+        Self::V4_1,
+        Self::V4_0,
+        Self::V3_0,
+        Self::V2_0,
+        Self::Daast,
+    ];
 
     fn label(self) -> &'static str {
         match self {
@@ -34,6 +56,8 @@ impl VastVersion {
             Self::V4_0 => "4.0",
             Self::V4_1 => "4.1",
             Self::V4_2 => "4.2",
+            Self::V4_3 => "4.3",
+            Self::Daast => "1.0",
         }
     }
 
@@ -45,7 +69,19 @@ impl VastVersion {
             Self::V4_0 => (7, 8),
             Self::V4_1 => (11, 12),
             Self::V4_2 => (13, 14),
+            Self::V4_3 => (15, 16),
+            Self::Daast => (9, 10),
         }
+    }
+
+    /// Whether it has what came into VAST with `other`.
+    pub fn is_from(self, other: Self) -> bool {
+        let age = |version| match version {
+            // Its elements are those of VAST 3.0.
+            Self::Daast => Self::V3_0 as u8,
+            vast => vast as u8,
+        };
+        age(self) >= age(other)
     }
 
     /// The first version that knows what the ad needs: a player that skips is told so from 3.0 on.
@@ -57,18 +93,19 @@ impl VastVersion {
     }
 }
 
-/// The newest version among the slot's `protocols` in which the ad can be told; 3.0 when it states none, `None` when it
-/// takes nothing that we write.
-pub fn best(protocols: &[u32], media: &Media) -> Option<VastVersion> {
+/// The newest version among a slot's `protocols` in which the ad can be told; 3.0 when it states none, `None` when it
+/// takes nothing that we write. `sound` ads can be told in DAAST too, where nothing else is taken.
+pub fn best(protocols: &[u32], media: &Media, sound: bool) -> Option<VastVersion> {
     if protocols.is_empty() {
         return Some(VastVersion::V3_0);
     }
     let wrapper = matches!(media.source, MediaSource::Wrapper(_));
     let least = VastVersion::least(media);
-    VastVersion::ALL.into_iter().rev().find(|version| {
+    VastVersion::CHOICE.into_iter().find(|version| {
         let (inline, wrapped) = version.protocols();
         let own = if wrapper { wrapped } else { inline };
-        *version >= least && protocols.contains(&own)
+        let told = sound || *version != VastVersion::Daast;
+        told && version.is_from(least) && protocols.contains(&own)
     })
 }
 
@@ -95,7 +132,7 @@ impl Form {
 
 /// One document for each version.
 #[derive(Debug)]
-pub(super) struct VastTemplates([Template; 5]);
+pub(super) struct VastTemplates([Template; VastVersion::ALL.len()]);
 
 impl VastTemplates {
     pub(super) fn compile(form: Form, pixel: &str) -> Self {
@@ -107,13 +144,15 @@ impl VastTemplates {
     }
 
     pub(super) fn write(&self, out: &mut Out<'_>, version: VastVersion, ad: &Subject<'_>) {
-        let [v2_0, v3_0, v4_0, v4_1, v4_2] = &self.0;
+        let [v2_0, v3_0, v4_0, v4_1, v4_2, v4_3, daast] = &self.0;
         let template = match version {
             VastVersion::V2_0 => v2_0,
             VastVersion::V3_0 => v3_0,
             VastVersion::V4_0 => v4_0,
             VastVersion::V4_1 => v4_1,
             VastVersion::V4_2 => v4_2,
+            VastVersion::V4_3 => v4_3,
+            VastVersion::Daast => daast,
         };
         template.write(out, ad);
     }
@@ -127,14 +166,24 @@ struct Ad {
 
 impl Ad {
     fn is_4(&self) -> bool {
-        self.version >= VastVersion::V4_0
+        self.version.is_from(VastVersion::V4_0)
+    }
+
+    /// The root, the address of a wrapped ad and what leads on a click are called otherwise in DAAST.
+    fn named(&self, vast: &'static str, daast: &'static str) -> &'static str {
+        match self.version {
+            VastVersion::Daast => daast,
+            _ => vast,
+        }
     }
 
     fn write(&self, into: &mut Builder<'_>) {
-        into.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?><VAST version=\"");
+        let root = self.named("VAST", "DAAST");
+        into.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?><");
+        into.raw(root).raw(" version=\"");
         into.raw(self.version.label());
         into.raw("\"><Ad id=\"").id();
-        if self.form.audio && self.version >= VastVersion::V4_1 {
+        if self.form.audio && self.version.is_from(VastVersion::V4_1) {
             into.raw("\" adType=\"audio");
         }
         into.raw("\">");
@@ -147,7 +196,7 @@ impl Ad {
             self.write_inline(into);
             into.raw("</InLine>");
         }
-        into.raw("</Ad></VAST>");
+        into.raw("</Ad></").raw(root).raw(">");
     }
 
     /// The schemas order the same elements differently before and from 4.0.
@@ -156,7 +205,7 @@ impl Ad {
             write_title(into);
         }
         self.write_counting(into);
-        if self.version >= VastVersion::V4_1 {
+        if self.version.is_from(VastVersion::V4_1) {
             into.raw("<AdServingId>").id().raw("</AdServingId>");
         }
         if self.is_4() {
@@ -168,13 +217,13 @@ impl Ad {
         if self.is_4() {
             self.write_events(into);
             write_duration(into);
-            write_files(into);
+            self.write_files(into);
             self.write_clicks(into);
         } else {
             write_duration(into);
             self.write_events(into);
             self.write_clicks(into);
-            write_files(into);
+            self.write_files(into);
         }
         into.raw("</Linear>");
         self.close_creative(into);
@@ -188,7 +237,7 @@ impl Ad {
 
     fn write_wrapper(&self, into: &mut Builder<'_>) {
         if !self.is_4() {
-            write_tag_url(into);
+            self.write_tag_url(into);
         }
         self.write_counting(into);
         into.raw("<Creatives>");
@@ -198,7 +247,7 @@ impl Ad {
         self.write_clicks(into);
         into.raw("</Linear></Creative></Creatives>");
         if self.is_4() {
-            write_tag_url(into);
+            self.write_tag_url(into);
         }
     }
 
@@ -230,8 +279,24 @@ impl Ad {
         into.raw("</Creative>");
     }
 
+    fn write_tag_url(&self, into: &mut Builder<'_>) {
+        let element = self.named("VASTAdTagURI", "DAASTAdTagURI");
+        into.raw("<").raw(element).raw("><![CDATA[");
+        into.lead(Some(Place::Cdata)).raw("]]></");
+        into.raw(element).raw(">");
+    }
+
+    fn write_files(&self, into: &mut Builder<'_>) {
+        into.raw("<MediaFiles>");
+        let files = match self.version {
+            VastVersion::Daast => into.files(write_sound),
+            _ => into.files(write_file),
+        };
+        files.raw("</MediaFiles>");
+    }
+
     fn tells_skips(&self) -> bool {
-        self.version >= VastVersion::V3_0 && self.form.skips
+        self.version.is_from(VastVersion::V3_0) && self.form.skips
     }
 
     fn open_linear(&self, into: &mut Builder<'_>) {
@@ -269,7 +334,8 @@ impl Ad {
     /// Our click address leads to the landing page, so it is the way through, and a tracking element beside it would
     /// count each click twice. The ad in a wrapper has a way of its own: there ours only counts.
     fn write_clicks(&self, into: &mut Builder<'_>) {
-        into.raw("<VideoClicks>");
+        let clicks = self.named("VideoClicks", "AdInteractions");
+        into.raw("<").raw(clicks).raw(">");
         if self.form.wrapper {
             into.raw("<ClickTracking><![CDATA[");
             into.click(Place::Cdata).raw("&r=0");
@@ -280,7 +346,7 @@ impl Ad {
         }
         let around = ["<ClickTracking><![CDATA[", "]]></ClickTracking>", ""];
         into.trackers(Source::Click, around, Place::Cdata);
-        into.raw("</VideoClicks>");
+        into.raw("</").raw(clicks).raw(">");
     }
 }
 
@@ -300,23 +366,28 @@ fn write_duration(into: &mut Builder<'_>) {
     into.raw("</Duration>");
 }
 
-fn write_tag_url(into: &mut Builder<'_>) {
-    into.raw("<VASTAdTagURI><![CDATA[");
-    into.lead(Some(Place::Cdata)).raw("]]></VASTAdTagURI>");
-}
-
-fn write_files(into: &mut Builder<'_>) {
-    into.raw("<MediaFiles>");
-    into.files(write_file).raw("</MediaFiles>");
-}
-
+/// A file with its size, which is 0 for sound.
 fn write_file(out: &mut Out<'_>, file: &MediaFile) {
-    out.put("<MediaFile delivery=\"progressive\" type=\"");
-    markup_text(out, &file.mime);
+    open_file(out, file);
     out.put("\" width=\"");
     out.number(file.width);
     out.put("\" height=\"");
     out.number(file.height);
+    close_file(out, file);
+}
+
+/// A file of DAAST, which knows no size.
+fn write_sound(out: &mut Out<'_>, file: &MediaFile) {
+    open_file(out, file);
+    close_file(out, file);
+}
+
+fn open_file(out: &mut Out<'_>, file: &MediaFile) {
+    out.put("<MediaFile delivery=\"progressive\" type=\"");
+    markup_text(out, &file.mime);
+}
+
+fn close_file(out: &mut Out<'_>, file: &MediaFile) {
     if file.bitrate_kbps > 0 {
         out.put("\" bitrate=\"");
         out.number(file.bitrate_kbps);

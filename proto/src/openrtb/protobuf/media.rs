@@ -3,7 +3,7 @@
 use super::read::{duration_floors, natural, naturals, text, texts};
 use super::wire;
 use crate::openrtb::native::ASSETS_MAX;
-use crate::openrtb::slot::BannerFormat;
+use crate::openrtb::slot::{BannerFormat, BannerSides};
 use crate::openrtb::{
     Amount, Arena, AssetKind, BannerSlot, EventTracker, MediaSlot, NativeAsset, NativeRequest,
     NativeSlot, NativeSource,
@@ -28,7 +28,15 @@ impl<'a> BannerSlot<'a> {
             wmin: format.wmin.and_then(natural),
         });
         banner.set_formats(arena, formats);
-        let sides = (message.w.and_then(natural), message.h.and_then(natural));
+        let side = |side: Option<i32>| side.and_then(natural);
+        let sides = BannerSides {
+            w: side(message.w),
+            h: side(message.h),
+            wmin: side(message.wmin),
+            hmin: side(message.hmin),
+            wmax: side(message.wmax),
+            hmax: side(message.hmax),
+        };
         banner.or_size(arena, sides);
         banner
     }
