@@ -7,6 +7,8 @@ mod chromium;
 mod exchange;
 #[path = "browser/program.rs"]
 mod program;
+#[path = "browser/publisher.rs"]
+mod publisher;
 #[path = "browser/server.rs"]
 mod server;
 
@@ -200,6 +202,94 @@ fn every_page_fits_a_phone_and_shows_where_the_keyboard_is() {
         }
         assert!(seen.len() > 10, "{seen:?}");
         assert_eq!(browser.errors().await, Vec::<String>::new());
+    });
+}
+
+/// The 43 bytes of a transparent GIF, on a screen of 300 x 250.
+const PICTURE: &[u8; 43] = b"GIF89a\x2c\x01\xfa\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";
+
+#[test]
+fn a_picture_is_uploaded_saved_and_served() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    run(async |server, browser| {
+        let exchange = Exchange::new(server);
+        sign_in(server, browser).await;
+        make_advertiser(browser, "Alpine Boots").await;
+        browser.press("New banner").await;
+        browser.fill("name", "Banner").await;
+        // What is no picture is refused beside the file, and changes nothing.
+        let text = file("text.png", b"no picture");
+        browser.upload("format.image_url", &text).await;
+        browser.until("return document.querySelector('[data-upload=\"format.image_url\"]').validity.customError").await;
+        assert_eq!(browser.value("format.image_url").await, "");
+
+        let picture = file("boots.gif", PICTURE);
+        browser.upload("format.image_url", &picture).await;
+        browser
+            .until("return document.querySelector('[name=\"format.image_url\"]').value !== ''")
+            .await;
+        let address = browser.value("format.image_url").await;
+        assert_eq!(browser.value("format.size").await, "300x250");
+        browser.press("Save").await;
+        browser.arrive("Banner").await;
+
+        let path = address.strip_prefix("https://pixel.localhost").unwrap();
+        let served = exchange.fetched(path);
+        assert_eq!(served.status, 200, "{path}");
+        assert_eq!(served.header("content-type"), Some("image/gif"));
+        assert_eq!(served.body, String::from_utf8_lossy(PICTURE));
+    });
+}
+
+#[test]
+fn a_banner_tells_that_it_is_seen_once_it_is() {
+    const ASKED: &str = "return performance.getEntriesByType('resource').filter((one) => one.name.includes('/view?')).length";
+    run(async |server, browser| {
+        let exchange = Exchange::new(server);
+        sign_in(server, browser).await;
+        make_campaign(browser).await;
+        let ad =
+            "<a href=\"{CLICK_URL}\" style=\"display:block;width:300px;height:250px\">Boots</a>";
+        make_banner(browser, ad).await;
+        browser.press("Alpine Boots").await;
+        browser.press("Winter").await;
+        draft_line_item(browser).await;
+        browser.press("Save").await;
+        browser.arrive("Winter").await;
+        let campaign = browser.path().await;
+        let bid = exchange.until_it_bids("DEU", (300, 250)).await;
+
+        let page = publisher::publish(&bid.markup(&exchange));
+        browser.visit(&page).await;
+        // Longer in a page, far below what is seen of it, than a banner has to be in view.
+        browser.until("return performance.now() > 2500").await;
+        assert_eq!(browser.run(ASKED).await, 0, "it is not in view yet");
+        browser.run("scrollTo(0, document.body.scrollHeight)").await;
+        browser.until(&format!("{ASKED} === 1")).await;
+        browser.run("scrollTo(0, 0)").await;
+        browser.run("scrollTo(0, document.body.scrollHeight)").await;
+        let asked = browser.run("return performance.now()").await;
+        let later = asked.as_f64().unwrap() + 2500.0;
+        browser
+            .until(&format!("return performance.now() > {later}"))
+            .await;
+        assert_eq!(browser.run(ASKED).await, 1, "it tells once");
+        let errors = browser.errors().await;
+        let of_ad: Vec<_> = errors
+            .iter()
+            .filter(|one| !one.contains("favicon"))
+            .collect();
+        assert!(of_ad.is_empty(), "{of_ad:?}");
+        browser.goto(&campaign).await;
+        browser.tile("Impressions", "1").await;
+        browser
+            .see("//tr[td/a='Germany'][td='1'][td='100.0%']")
+            .await;
     });
 }
 

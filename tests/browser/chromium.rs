@@ -1,5 +1,6 @@
 //! Headless Chromium as its user sees it: pages, fields, buttons and what they show.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -87,6 +88,30 @@ impl Browser {
     pub(crate) async fn goto(&self, path: &str) {
         let address = format!("http://{}{path}", self.console);
         self.client.goto(&address).await.unwrap();
+    }
+
+    /// Opens a page of somebody else's.
+    pub(crate) async fn visit(&self, address: &str) {
+        self.client.goto(address).await.unwrap();
+    }
+
+    /// Waits until a script says `true`.
+    pub(crate) async fn until(&self, script: &str) {
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        for _ in 0..SHOWN_MAX.as_millis() / LOOK_EVERY.as_millis() {
+            ticks.tick().await;
+            if self.run(script).await == true {
+                return;
+            }
+        }
+        panic!("never true: {script}; {}", self.shown().await);
+    }
+
+    /// Chooses a file for the upload that fills in a field.
+    pub(crate) async fn upload(&self, into: &str, file: &Path) {
+        let picker = format!("//input[@type='file'][@data-upload='{into}']");
+        let file = file.to_str().unwrap();
+        self.see(&picker).await.send_keys(file).await.unwrap();
     }
 
     /// Waits for what an XPath finds.

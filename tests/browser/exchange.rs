@@ -79,6 +79,11 @@ impl Exchange {
         assert!(answer.header("x-paceline-event").is_some(), "{path}");
     }
 
+    /// What the pixel answers for a path.
+    pub(crate) fn fetched(&self, path: &str) -> Answer {
+        ask(&self.pixel, "GET", path, &Value::Null)
+    }
+
     /// Clicks on the ad; where it leads.
     pub(crate) fn click(&self, bid: &Bid) -> String {
         let answer = ask(&self.pixel, "GET", &bid.in_markup("/click"), &Value::Null);
@@ -107,6 +112,12 @@ impl Bid {
         self.in_markup("/imp")
     }
 
+    /// The ad with the pixel where it listens, as behind a balancer that ends TLS.
+    pub(crate) fn markup(&self, exchange: &Exchange) -> String {
+        let markup = self.0["adm"].as_str().unwrap();
+        markup.replace(PUBLIC_URL, &format!("http://{}", exchange.pixel))
+    }
+
     fn notice(&self, name: &str, price: &str) -> String {
         let url = self.0[name].as_str().unwrap();
         let path = url.strip_prefix(PUBLIC_URL).unwrap();
@@ -132,7 +143,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(key, _)| key == name);
         found.map(|(_, value)| value.as_str())
     }
