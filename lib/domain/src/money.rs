@@ -49,12 +49,7 @@ impl Micros {
     /// `self` times a finite, non-negative factor, rounded to the nearest micro and saturated.
     /// For bids and estimates; amounts that are booked use integer ratios.
     pub fn scale(self, factor: f64) -> Self {
-        let scaled = (self.0 as f64 * factor).round();
-        if scaled.is_nan() {
-            Self::ZERO
-        } else {
-            Self(scaled as i64)
-        }
+        Self(rounded(self.0 as f64 * factor))
     }
 
     /// The larger of this and zero.
@@ -66,6 +61,15 @@ impl Micros {
     pub fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
+}
+
+/// The nearest whole number, halves away from zero, saturated; 0 where there is none. `f64::round` would be a call on
+/// processors of the oldest kind that is built for.
+fn rounded(value: f64) -> i64 {
+    let whole = value as i64;
+    let left = value - whole as f64;
+    let (up, down) = (i64::from(left >= 0.5), i64::from(left <= -0.5));
+    whole.saturating_add(up).saturating_sub(down)
 }
 
 fn clamp(value: i128) -> i64 {
@@ -285,6 +289,27 @@ mod tests {
         let price = Cpm::from_decimal(0.1).unwrap();
         let total: Micros = (0..1_000_000).map(|_| price.cost()).sum();
         assert_eq!(total, Micros::from_units(100));
+    }
+
+    #[test]
+    fn scaling_rounds_as_floats_do() {
+        let mut rng = crate::random::SplitMix64::new(5);
+        let bits = (0..10_000).map(|_| f64::from_bits(rng.next_u64()));
+        let edges = [
+            0.5,
+            1.5,
+            2.5,
+            0.49999999999999994,
+            4503599627370495.5,
+            9.3e18,
+        ];
+        let small = (0..10_000).map(|step| f64::from(step) / 8.0);
+        for value in bits.chain(edges).chain(small) {
+            for value in [value, -value] {
+                let wanted = value.round() as i64;
+                assert_eq!(Micros(1).scale(value).0, wanted, "{value:e}");
+            }
+        }
     }
 
     #[test]
