@@ -6,6 +6,7 @@
 mod compiled;
 mod index;
 mod keys;
+mod order;
 mod rows;
 mod table;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use domain::targeting::Dimension;
 
 use super::compiled::{Check, Factors};
 use super::keys::{Keys, Sight, Usage};
+use super::order::Order;
 use super::rows::{Mask, Rows};
 use super::table::{Fact, Table};
 
@@ -33,7 +34,10 @@ pub struct Index {
 
 /// Working memory of a look-up, kept between requests.
 #[derive(Debug, Default)]
-pub struct Scratch(Mask);
+pub struct Scratch {
+    mask: Mask,
+    order: Order,
+}
 
 /// How many of 10,000 requests have one certain value of a dimension, roughly.
 fn commonness(dimension: Dimension) -> u64 {
@@ -132,21 +136,20 @@ impl Index {
         for key in request.all().iter().chain(imps.flat_map(Keys::all)) {
             result.extend_from_slice(self.table.find(*key));
         }
-        self.rows.ask(request, false, &mut scratch.0);
-        self.rows.keep(&scratch.0, result);
+        self.rows.ask(request, false, &mut scratch.mask);
+        self.rows.keep(&scratch.mask, result);
         let sight = Sight {
             request,
             imp: request,
         };
         result.retain(|at| self.rows.allows(*at, sight, false));
-        result.sort_unstable();
-        result.dedup();
+        scratch.order.sort(result, self.len);
     }
 
     /// Keeps in `result`, a copy of what `matching` found, what also passes with one impression's keys.
     pub fn narrow(&self, sight: Sight<'_>, scratch: &mut Scratch, result: &mut Positions) {
-        self.rows.ask(sight.imp, true, &mut scratch.0);
-        self.rows.keep(&scratch.0, result);
+        self.rows.ask(sight.imp, true, &mut scratch.mask);
+        self.rows.keep(&scratch.mask, result);
         result.retain(|at| self.rows.allows(*at, sight, true) && self.passes_check(*at, sight));
     }
 
