@@ -183,3 +183,31 @@ fn lists_that_cannot_be_meant_name_their_line() {
         assert_eq!(lists.add_ranges(text).unwrap_err().line, 2, "{text}");
     }
 }
+
+#[test]
+fn a_word_is_met_wherever_it_stands_and_in_any_case() {
+    let own = ["abc", "Xyz-long-word"].map(str::to_owned);
+    let words: Vec<String> = ROBOTS
+        .iter()
+        .map(|word| (*word).to_owned())
+        .chain(own)
+        .collect();
+    let beginnings = Beginnings::of(&words);
+    for agent in [
+        "",
+        "M",
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
+    ] {
+        assert!(!beginnings.may_be_in(agent.as_bytes()), "{agent}");
+        for word in &words {
+            for word in [word.clone(), word.to_ascii_uppercase()] {
+                for at in [0, agent.len() / 2, agent.len()] {
+                    let (before, after) = agent.split_at(at);
+                    let text = format!("{before}{word}{after}");
+                    assert!(beginnings.may_be_in(text.as_bytes()), "{text}");
+                }
+            }
+        }
+    }
+}
