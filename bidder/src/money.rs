@@ -210,6 +210,8 @@ mod tests {
             spent: Micros::ZERO,
             exposed: Micros::ZERO,
             resolved: pacing::Resolved::default(),
+            unresolved: pacing::Resolved::default(),
+            bidders: 1,
         }
     }
 

@@ -1,9 +1,9 @@
 //! One campaign's control, stepped once a second: its multiplier, the cost of its bids, its lease request.
 
 use domain::targeting::Inventory;
-use domain::{Campaign, Cpm, Micros, Timestamp};
+use domain::{Campaign, Cpm, Micros, Plan, Timestamp};
 use pacing::{
-    BudgetLimits, CostRatio, Grant, LeaseRequest, Pacer, PlacedHold, Resolved, Schedule, Tick,
+    BudgetLimits, CostRatio, Dual, Funds, Grant, LeaseRequest, PlacedHold, Resolved, Schedule,
 };
 use proto::openrtb::Imp;
 
@@ -14,6 +14,8 @@ use crate::money::{CampaignMoney, Done};
 const LEASE_SECONDS: i64 = 2;
 /// The cost ratio starts with the weight of this many full bids.
 const PRIOR_BIDS: i64 = 10;
+/// A UTC day, in milliseconds.
+const DAY_MS: i64 = 86_400_000;
 
 /// How long a bid's money waits for its notice: by the kind of slot, unless `imp.exp` says.
 pub fn hold_ms(times: HoldTimes, imp: &Imp<'_>, inventory: Option<Inventory>) -> i64 {
@@ -34,11 +36,20 @@ pub fn hold_ms(times: HoldTimes, imp: &Imp<'_>, inventory: Option<Inventory>) ->
 /// A campaign's controller.
 #[derive(Debug)]
 pub struct Controller {
-    pacer: Pacer,
+    dual: Dual,
+    plan: Plan,
+    schedule: Schedule,
+    budget: Micros,
+    daily: Option<Micros>,
     ratio: CostRatio,
     /// So much of bids at their own price makes a first estimate of the ratio.
     prior: Micros,
-    left: Micros,
+    /// Left of the budget, and of what the day allows, less what open bids are expected to cost.
+    left: (Micros, Micros),
+    /// What bids are expected to cost that the last grant did not know.
+    since_grant: Micros,
+    /// Bidder processes that share the campaign.
+    bidders: u32,
     hold_ms_max: i64,
     share_ppm: i64,
     /// What bids hold of their full cost now.
@@ -52,10 +63,19 @@ impl Controller {
     /// what leases may be of what is left.
     pub fn new(campaign: &Campaign, full_bid: Micros, (hold_ms, share_ppm): (i64, i64)) -> Self {
         Self {
-            pacer: Pacer::new(schedule(campaign)),
+            dual: Dual::new(),
+            plan: campaign.plan,
+            schedule: schedule(campaign),
+            budget: campaign.budget,
+            daily: campaign.daily_budget,
             ratio: CostRatio::new(Resolved::default(), full_bid),
             prior: Micros(full_bid.0.saturating_mul(PRIOR_BIDS)),
-            left: campaign.budget,
+            left: (
+                campaign.budget,
+                campaign.daily_budget.unwrap_or(campaign.budget),
+            ),
+            since_grant: Micros::ZERO,
+            bidders: 1,
             hold_ms_max: hold_ms,
             share_ppm,
             hold_ratio: 1.0,
@@ -65,19 +85,44 @@ impl Controller {
 
     /// Follows a changed campaign.
     pub fn replan(&mut self, campaign: &Campaign) {
-        self.pacer.replan(schedule(campaign));
+        self.plan = campaign.plan;
+        self.schedule = schedule(campaign);
+        (self.budget, self.daily) = (campaign.budget, campaign.daily_budget);
     }
 
     /// Takes what the cores did since the last step and steers the campaign's bids.
     pub fn step(&mut self, done: Done, money: &CampaignMoney, now: Timestamp) {
-        let tick = Tick {
-            eligible: done.eligible,
-            cost: done.bid.scale(self.ratio.estimate()),
-            left: self.left,
-        };
-        let multiplier = self.pacer.step(now, tick);
+        let (requests, cost) = (done.eligible as f64, done.bid.scale(self.ratio.estimate()));
+        self.since_grant = self.since_grant.saturating_add(cost);
+        let horizon_ms = self.schedule.horizon_ms();
+        let outcome = (requests, cost.0 as f64);
+        self.dual
+            .observe(outcome, self.dual.multiplier(), horizon_ms);
+        let wanted = self.wanted_per_ms(now) / f64::from(self.bidders.max(1));
+        let multiplier = self.dual.step(now, requests, wanted);
         self.hold_ratio = self.ratio.for_holds();
         money.steer(multiplier, self.hold_ratio);
+    }
+
+    /// What all bidders together should spend: what the flight's plan wants, and no more than the day's. A day is
+    /// spread like the flight, from its midnight on.
+    fn wanted_per_ms(&self, now: Timestamp) -> f64 {
+        let wanted = |schedule: &Schedule, budget, left: Micros| {
+            let left = left - self.since_grant;
+            schedule.wanted_per_ms(now, schedule.horizon_ms(), Funds { budget, left })
+        };
+        let flight = wanted(&self.schedule, self.budget, self.left.0);
+        self.daily.map_or(flight, |daily| {
+            flight.min(wanted(&self.today(now), daily, self.left.1))
+        })
+    }
+
+    /// The part of the flight that lies on the day of `now`.
+    fn today(&self, now: Timestamp) -> Schedule {
+        let midnight = Timestamp(now.day().saturating_mul(DAY_MS));
+        let (start, end) = self.schedule.span();
+        let day = midnight.max(start)..midnight.plus_ms(DAY_MS).min(end);
+        Schedule::new(self.plan, day.start, day.end)
     }
 
     /// Whether bids hold another part of their cost than the store was told.
@@ -104,11 +149,14 @@ impl Controller {
             .max()
             .unwrap_or(0);
         self.hold_ms_max = self.hold_ms_max.max(longest);
-        let planned = self.pacer.planned_per_s(now, self.left);
+        let planned = self.wanted_per_ms(now) * 1000.0 / f64::from(self.bidders.max(1));
+        // What bids hold to spend that much, where they hold more than they cost.
+        let held = planned * self.hold_ratio / self.ratio.estimate().max(f64::MIN_POSITIVE);
+        let held = Micros(held.min(self.left.0.0.max(0) as f64) as i64);
         LeaseRequest {
             bidder,
             placed,
-            wanted: Micros(planned.0.saturating_mul(LEASE_SECONDS)),
+            wanted: Micros(held.0.saturating_mul(LEASE_SECONDS)),
             share_ppm: self.share_ppm,
             full_bid,
             hold_ms_max: self.hold_ms_max,
@@ -118,8 +166,11 @@ impl Controller {
 
     /// Learns from what the store answered.
     pub fn granted(&mut self, grant: &Grant) {
-        self.left = grant.left;
         self.ratio = CostRatio::new(grant.resolved, self.prior);
+        let open = self.ratio.outstanding(grant.unresolved);
+        self.left = (grant.left_total - open, grant.left - open);
+        self.since_grant = Micros::ZERO;
+        self.bidders = grant.bidders;
     }
 }
 

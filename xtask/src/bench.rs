@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-/// `bench bidder` compares servers, `bench model` measures the prediction engine; any other name runs that crate's benchmarks, no name those of all.
+/// `bench bidder` compares servers, `bench model` measures the prediction engine, `bench pacing` what pacing costs a bid; any other name runs that crate's benchmarks, no name those of all.
 pub(crate) fn run(rest: &[String]) -> Result<(), String> {
     match rest.first().map(String::as_str) {
         Some("bidder") => bidder(rest),
-        Some("model") => model(rest),
+        Some("model") => flagged("ctr-model", "engine", rest),
+        Some("pacing") => flagged("pacing", "bid", rest),
         name => benches(name),
     }
 }
@@ -22,10 +23,10 @@ fn benches(name: Option<&str>) -> Result<(), String> {
     super::cargo(&arguments)
 }
 
-/// The engine's own benchmark, with the flags after its name passed on.
-fn model(rest: &[String]) -> Result<(), String> {
+/// One benchmark of a crate, with the flags after the name passed on.
+fn flagged(package: &str, bench: &str, rest: &[String]) -> Result<(), String> {
     let mut arguments = vec!["bench", "--profile", "dist", "--locked"];
-    arguments.extend(["--package", "ctr-model", "--bench", "engine", "--"]);
+    arguments.extend(["--package", package, "--bench", bench, "--"]);
     arguments.extend(rest.iter().skip(1).map(String::as_str));
     super::cargo(&arguments)
 }

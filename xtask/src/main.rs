@@ -17,6 +17,8 @@ cargo xtask COMMAND
           compare the bidder with a bare server: docs/performance.md
   bench model [--json]
           learning and scoring speed of the prediction engine: docs/prediction.md
+  bench pacing [--json]
+          what pacing and shading cost a bid: docs/money.md
   judge   hold auctions without sockets and judge every answer; `judge --auctions N --seed S`, 1,000,000 unless told
   fuzz    try hostile bytes on every parser; `fuzz [SECONDS | 10000000cases [TARGET]]`, a minute each unless told
   soak    watch memory and open files of a server under load; `soak --minutes N`, 30 unless told

@@ -103,6 +103,8 @@ fn grant(added: i64, now: Timestamp) -> Grant {
         spent: Micros::ZERO,
         exposed: Micros::ZERO,
         resolved: Resolved::default(),
+        unresolved: Resolved::default(),
+        bidders: 1,
     }
 }
 

@@ -48,7 +48,7 @@ pub struct Bucket {
     pub open: Micros,
 }
 
-/// What bids of released buckets came to; the past fades.
+/// What bids came to; in an account those of released buckets, of which the past fades.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Resolved {
     /// At their own price.
@@ -186,6 +186,10 @@ pub struct Grant {
     pub exposed: Micros,
     /// What bids came to whose fate is known.
     pub resolved: Resolved,
+    /// All bids whose hold is not released yet, and what was billed of them so far.
+    pub unresolved: Resolved,
+    /// Bidder processes with a lease, this one included.
+    pub bidders: u32,
 }
 
 /// A notice as the account sees it.
@@ -417,6 +421,16 @@ impl Account {
             spent: self.spent,
             exposed: self.exposed(),
             resolved: self.resolved,
+            unresolved: self.unresolved(),
+            bidders: u32::try_from(self.leases.len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Bids whose hold is not released yet.
+    fn unresolved(&self) -> Resolved {
+        Resolved {
+            bid: self.holds.values().map(|bucket| bucket.bid).sum(),
+            cost: self.holds.values().map(|bucket| bucket.cost).sum(),
         }
     }
 

@@ -44,6 +44,12 @@ impl CostRatio {
         self.0
     }
 
+    /// What bids are still expected to cost, of which some may be billed already.
+    pub fn outstanding(self, unresolved: Resolved) -> Micros {
+        let expected = unresolved.bid.at_least_zero().scale(self.0);
+        (expected - unresolved.cost).at_least_zero()
+    }
+
     /// The estimate with its margin, in `RATIO_MIN..=1`: for holds.
     pub fn for_holds(self) -> f64 {
         (self.0 * SAFETY).clamp(RATIO_MIN, 1.0)
@@ -116,5 +122,14 @@ mod tests {
         assert_eq!(ratio(10_000, 0).estimate(), 0.5);
         assert!((ratio(10_000_000, 2_000_000).estimate() - 0.2).abs() < 0.01);
         assert!((ratio(10_000_000, 2_000_000).for_holds() - 0.25).abs() < 0.01);
+        let half = ratio(10_000, 0);
+        let outstanding = |bid, cost| {
+            half.outstanding(Resolved {
+                bid: Micros(bid),
+                cost: Micros(cost),
+            })
+        };
+        assert_eq!(outstanding(1_000, 100), Micros(400));
+        assert_eq!(outstanding(1_000, 900), Micros::ZERO);
     }
 }
