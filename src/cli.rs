@@ -1,6 +1,7 @@
 //! Flags as plain values: parsed here, acted on elsewhere.
 
 pub(crate) mod model;
+pub(crate) mod replay;
 
 use std::path::PathBuf;
 
@@ -45,6 +46,8 @@ pub(crate) enum Command {
     Simulate(SimulateArgs),
     /// Recount the event log and compare it with ledger and reports.
     Verify(VerifyArgs),
+    /// Replay recorded auctions through pacing, holds and shading, and print what they came to.
+    Replay(Box<replay::ReplayArgs>),
     /// Train, judge and keep models of clicks.
     Model(model::ModelArgs),
     /// Read a configuration file and say what is wrong with it.

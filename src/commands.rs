@@ -7,6 +7,7 @@ pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod loadtest;
 pub(crate) mod model;
+pub(crate) mod replay;
 pub(crate) mod serve;
 pub(crate) mod simulate;
 pub(crate) mod verify;
@@ -33,6 +34,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Loadtest(args) => loadtest::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Model(args) => model::run(args),
         Command::CheckConfig(args) => check_config::run(&args),
     }
@@ -40,7 +42,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 /// 64 where the caller must change something, 1 where something failed.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.is::<ConfigError>() || error.is::<model::UsageError>() {
+    if error.is::<ConfigError>()
+        || error.is::<model::UsageError>()
+        || error.is::<replay::InputError>()
+    {
         ExitCode::from(EXIT_USAGE)
     } else {
         ExitCode::FAILURE

@@ -12,7 +12,7 @@ use support::folder::Folder;
 use support::program::{Ended, Program, command};
 use support::server::banner_request;
 
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 10] = [
     "demo",
     "serve",
     "init",
@@ -20,6 +20,7 @@ const COMMANDS: [&str; 9] = [
     "explain",
     "loadtest",
     "verify",
+    "replay",
     "model",
     "check-config",
 ];
@@ -319,4 +320,57 @@ fn a_short_demo_ends_with_its_verdict() {
         .map(|one| one.unwrap().file_name())
         .collect();
     assert_eq!(left.len(), 2, "its temporary folder is gone: {left:?}");
+}
+
+#[test]
+fn a_replay_prints_figures_and_names_bad_rows() {
+    let folder = Folder::new();
+    let rows: String = (0..2_400)
+        .map(|at| {
+            format!(
+                "{} {} 0.{:03} {}\n",
+                at % 50 / 49,
+                20 + at % 37,
+                1 + at % 11,
+                at / 100
+            )
+        })
+        .collect();
+    let (good, bad, plot) = ("rows.tsv", "bad.tsv", "plot.svg");
+    std::fs::write(folder.path().join(good), rows).unwrap();
+    std::fs::write(folder.path().join(bad), "0 1 0.1 0\n0 x 0.1 0\n").unwrap();
+    let input = |name: &str| folder.path().join(name).display().to_string();
+    let (rows, picture) = (input(good), input(plot));
+    let replay = ["replay", "--budget", "1/8", "--input", &rows];
+    let with = |more: &[&'static str]| [&replay[..], more].concat();
+    let figures: Value =
+        serde_json::from_str(&expect(&folder, &with(&["--json"]), SUCCESS)).unwrap();
+    assert_eq!(figures["overspend"], 0);
+    assert!(figures["value_pct"].as_f64().unwrap() > 80.0, "{figures}");
+    let table = expect(&folder, &with(&["--all"]), SUCCESS);
+    for strategy in [
+        "dual", "layers", "throttle", "pid", "asap", "linear", "ortb", "truthful", "constant",
+    ] {
+        assert!(table.contains(strategy), "{strategy}: {table}");
+    }
+    let drawn = [&replay[..], &["--plot", &picture]].concat();
+    expect(&folder, &drawn, SUCCESS);
+    assert!(
+        std::fs::read_to_string(&picture)
+            .unwrap()
+            .starts_with("<svg")
+    );
+    let wrong = input(bad);
+    let said = expect(
+        &folder,
+        &["replay", "--budget", "1/8", "--input", &wrong],
+        USAGE,
+    );
+    assert!(said.contains("line 2: price 'x' is no number"), "{said}");
+    let said = expect(
+        &folder,
+        &["replay", "--input", &rows, "--budget", "9/8"],
+        USAGE,
+    );
+    assert!(said.contains("as in 1/8"), "{said}");
 }

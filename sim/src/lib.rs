@@ -11,6 +11,7 @@ pub mod faults;
 pub mod hostile;
 mod market;
 mod process;
+pub mod replay;
 pub mod stores;
 mod trace;
 mod workload;
