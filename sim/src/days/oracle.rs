@@ -2,7 +2,8 @@
 //!
 //! Each day is a fractional assignment of views to campaigns under the money that each has spent that day; its linear dual has one
 //! price of money per campaign. For given prices every view goes to the campaign with the largest worth - price x cost, if any is
-//! positive; prices rise where more is spent than there was, and fall where less is.
+//! positive; prices rise where more is spent than there was, and fall where less is. Where many views are worth the same for their
+//! cost, each step buys all or none of them: the mean over the later steps is the fraction that fits.
 
 use super::sales::{Chance, Played};
 
@@ -38,11 +39,15 @@ pub(super) fn values(played: &Played, days: usize) -> Vec<Vec<f64>> {
 /// What each campaign's money buys at best, where every chance stands for `every`.
 fn best(chances: &[&Chance], items: &[usize], (money, every): (&[f64], f64)) -> Vec<f64> {
     let mut prices = vec![1.0_f64; money.len()];
-    let (mut spent, mut value) = (Vec::new(), Vec::new());
+    let (mut spent, mut value) = (vec![0.0; money.len()], vec![0.0; money.len()]);
     for step in 0..STEPS {
-        (spent, value) = assign(chances, items, &prices);
+        let (cost, worth) = assign(chances, items, &prices);
+        if step >= STEPS / 2 {
+            add(&mut spent, &cost);
+            add(&mut value, &worth);
+        }
         let rate = FIRST_STEP / (1.0 + step as f64 / 8.0);
-        for ((price, spent), money) in prices.iter_mut().zip(&spent).zip(money) {
+        for ((price, spent), money) in prices.iter_mut().zip(&cost).zip(money) {
             let ratio = (spent * every + 1.0) / (money + 1.0);
             *price = (*price * (rate * ratio.ln().clamp(-2.0, 2.0)).exp()).clamp(1e-3, 1e3);
         }
@@ -56,6 +61,12 @@ fn best(chances: &[&Chance], items: &[usize], (money, every): (&[f64], f64)) -> 
         }
     };
     value.iter().zip(&spent).zip(money).map(scaled).collect()
+}
+
+fn add(sums: &mut [f64], numbers: &[f64]) {
+    for (sum, number) in sums.iter_mut().zip(numbers) {
+        *sum += number;
+    }
 }
 
 fn assign(chances: &[&Chance], items: &[usize], prices: &[f64]) -> (Vec<f64>, Vec<f64>) {
