@@ -9,6 +9,8 @@ mod delivery;
 mod frequency;
 #[path = "e2e/hostile.rs"]
 mod hostile;
+#[path = "e2e/segments.rs"]
+mod segments;
 #[path = "e2e/starts.rs"]
 mod starts;
 mod support;

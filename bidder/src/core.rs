@@ -273,13 +273,12 @@ impl BidderCore {
             household_sources: &shared.config.household_sources,
         };
         let segments = std::mem::take(&mut self.segments);
-        let mut facts = facts::read(request, (&texts, segments), reader, now);
+        let facts = facts::read(request, (&texts, segments), reader, now);
         self.sampler.allow(facts.privacy);
         let ids = identity::keys_of(request, reader, (&facts, snapshot.scopes));
         let until = (shared.clock.as_ref(), deadline_us);
         let people = self.people.read(&ids, until, &mut self.counts);
         let profile = people.get(IdScope::User).map(|user| user.profile.as_ref());
-        facts.add_segments(profile);
         let mut keys = std::mem::take(&mut self.keys);
         let source = facts::keys::Source {
             request,

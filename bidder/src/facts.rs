@@ -6,7 +6,6 @@ use domain::targeting::place::Point;
 use domain::targeting::{DeviceKind, Inventory, Os};
 use domain::{Timestamp, UserKey};
 use proto::openrtb::{BidRequest, Device};
-use store::profile::Profile;
 
 use crate::config::{SEGMENTS_MAX, SITE_LABELS_MAX};
 use crate::geo::{Found, GeoDatabase};
@@ -213,17 +212,6 @@ pub fn read<'a>(
 pub fn emptied<'a>(mut texts: Vec<&str>) -> Vec<&'a str> {
     texts.clear();
     texts.into_iter().map(|_| "").collect()
-}
-
-impl<'a> RequestFacts<'a> {
-    /// Adds the segments of the user's own profile.
-    pub fn add_segments(&mut self, profile: Option<&'a Profile>) {
-        let profile = profile.filter(|_| self.privacy.profile_allowed);
-        let own = profile.map_or(&[][..], |profile| &profile.segments);
-        let room = SEGMENTS_MAX.saturating_sub(self.segments.len());
-        self.segments
-            .extend(own.iter().take(room).map(String::as_str));
-    }
 }
 
 /// `a.b.c`, `b.c`, `c`: a rule on a domain covers its subdomains.

@@ -135,6 +135,9 @@ fn reference<'a>(auction: &Auction<'a>, win: &Win, ad: &Ad) -> Reference<'a> {
         predicted_ctr_ppm: (win.candidate.numbers.click * 1e6).round() as u32,
         device: counted(auction, win, IdScope::Device),
         household: counted(auction, win, IdScope::Household),
+        advertiser: campaign
+            .filter(|_| auction.facts.user.is_some() && auction.facts.privacy.profile_allowed)
+            .map(|campaign| campaign.advertiser),
     }
 }
 

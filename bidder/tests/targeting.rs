@@ -5,13 +5,18 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use bidder::{Config, ExchangeConfig};
-use domain::Reject;
 use domain::targeting::Dimension;
+use domain::{AdvertiserId, Reject};
 use proto::catalogue::{LineItemDoc, TargetingDoc};
+use proto::event::BidRef;
+use proto::token::Purpose;
 use serde_json::Value;
 use store::campaign::CampaignStore;
+use store::keyed::KeyedStore;
+use store::state::StateTxn;
 use support::{BANNER, NOON, World};
 
 /// A bidder with one line item, targeted as the document says.
@@ -196,4 +201,81 @@ fn the_address_tells_the_country_where_the_request_does_not() {
     assert_eq!(at(elsewhere), Some("countries"), "the request wins");
     let unknown = serde_json::json!({"ip": "198.51.100.7"});
     assert_eq!(at(unknown), Some("countries"));
+}
+
+/// The bid on a request that is not targeted, as its click token carries it.
+fn clicked(request: &str) -> BidRef {
+    let mut world = world(&serde_json::json!({}));
+    let answer = world.bid(request).unwrap();
+    let bid = &answer["seatbid"][0]["bid"][0];
+    let open = |text: &str, path: &str, purpose| {
+        let (_, url) = text.split_once(path).unwrap();
+        let token = url.split_once("t=").unwrap().1;
+        let others = |c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_';
+        world
+            .keys
+            .open(token.split(others).next().unwrap(), purpose)
+    };
+    let markup = bid["adm"].as_str().unwrap();
+    let impression = open(markup, "/imp?", Purpose::Event).unwrap();
+    let notice = open(bid["burl"].as_str().unwrap(), "/bill?", Purpose::Notice).unwrap();
+    assert_eq!((impression.advertiser, notice.advertiser), (0, 0));
+    open(markup, "/click?", Purpose::Click).unwrap()
+}
+
+#[test]
+fn own_segments_count_for_their_advertiser_while_they_are_recent() {
+    const HOUR_MS: i64 = 3_600_000;
+    let known = serde_json::json!({"user": {"buyeruid": "u1"}});
+    let mut request: Value = serde_json::from_str(BANNER).unwrap();
+    merge(&mut request, &known);
+    let click = clicked(&request.to_string());
+    let (user, owner) = (click.user_key().unwrap(), click.advertiser);
+    assert_ne!(owner, 0, "a profile may be kept");
+    let refusing_after = |rule: String, hours_ago: i64, patch: &Value| {
+        let mut world = world(&serde_json::json!({"segments": {"include": [rule]}}));
+        let store: Arc<dyn KeyedStore> = Arc::new(world.keyed.clone());
+        let mut change = StateTxn::begin(&store, 1000).unwrap();
+        let entered = NOON.plus_ms(-hours_ago * HOUR_MS);
+        let profile = change.profile(user).unwrap();
+        profile.enter(AdvertiserId(owner), "shoes", entered);
+        change.commit().unwrap();
+        refusing(&mut world, patch)
+    };
+    for (rule, hours_ago, accepted) in [
+        (format!("own/{owner}/shoes"), 8759, true),
+        (format!("own/{owner}/shoes"), 8760, false),
+        (format!("own/{owner}/shoes within 7d"), 167, true),
+        (format!("own/{owner}/shoes within 7d"), 168, false),
+        (format!("own/{owner}/hats"), 0, false),
+        (format!("own/{}/shoes", owner + 1), 0, false),
+        (format!("{owner}/shoes"), 0, false),
+    ] {
+        let wanted = (!accepted).then_some("segments");
+        let got = refusing_after(rule.clone(), hours_ago, &known);
+        assert_eq!(got, wanted, "{rule}, {hours_ago} hours ago");
+    }
+    let rule = format!("own/{owner}/shoes");
+    let forbidden = serde_json::json!({"user": {"buyeruid": "u1"}, "regs": {"gdpr": 1}});
+    assert_eq!(
+        refusing_after(rule.clone(), 0, &forbidden),
+        Some("segments")
+    );
+    for (provider, id) in [("own", format!("{owner}/shoes")), ("x", rule.clone())] {
+        let data = serde_json::json!([{"id": provider, "segment": [{"id": id}]}]);
+        let posing = serde_json::json!({"user": {"buyeruid": "u2", "data": data}});
+        let got = refusing_after(rule.clone(), 0, &posing);
+        assert_eq!(got, Some("segments"), "{posing}");
+    }
+}
+
+#[test]
+fn no_token_leads_into_segments_where_no_profile_may_be_kept() {
+    let mut request: Value = serde_json::from_str(BANNER).unwrap();
+    let refused = serde_json::json!({"user": {"buyeruid": "u1"}, "device": {"lmt": 1}});
+    merge(&mut request, &refused);
+    assert_eq!(clicked(&request.to_string()).advertiser, 0);
+    let mut nobody: Value = serde_json::from_str(BANNER).unwrap();
+    merge(&mut nobody, &serde_json::json!({"user": {"buyeruid": ""}}));
+    assert_eq!(clicked(&nobody.to_string()).advertiser, 0);
 }

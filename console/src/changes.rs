@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::creative::Approval;
+use domain::targeting::Dimension;
+use domain::targeting::value::Segment;
 use domain::{
     Advertiser, AdvertiserId, Campaign, CampaignId, Creative, CreativeId, LineItem, LineItemId,
     Status,
@@ -98,6 +100,18 @@ impl<'a> Desk<'a> {
                 ));
             }
         }
+        let mut foreign = false;
+        line_item
+            .targeting
+            .visit(Dimension::Segments, &mut |value| {
+                foreign |=
+                    Segment::parse(value).is_some_and(|one| !one.is_for(campaign.advertiser));
+            });
+        same(
+            !foreign,
+            "targeting.segments",
+            "own segments must be of the campaign's advertiser: own/ADVERTISER/NAME",
+        )?;
         let stored = self.app.deps.campaigns.put_line_item(&line_item);
         line_item.id = self.done("line_item", stored)?;
         Ok(line_item)

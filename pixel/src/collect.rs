@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 
 use domain::limits::{FIELD_BYTES_MAX, NOTICE_AGE_MS_MAX, PIXEL_URL_BYTES_MAX};
+use domain::targeting::value::is_segment_name;
 use domain::{EventId, Micros, Timestamp};
 use event_log::{Record, Topic};
 use prost::Message;
 use proto::event::{
     self, BidRef, Billing, Click, Conversion, Event, Impression, Kind, Loss, Playback,
-    PlaybackStep, View, Win,
+    PlaybackStep, SegmentEntry, View, Win,
 };
 use proto::token::{Purpose, TokenKeys};
 
@@ -232,7 +233,7 @@ impl PixelCore {
     }
 
     fn offer(&self, kind: HitKind, query: &str, reference: BidRef, now: Timestamp) -> Verdict {
-        let id = event::event_id(reference.id(), kind.id_kind(), &discriminator(kind, query));
+        let id = happening_id(kind, query, &reference, now);
         if self.seen.contains(id) {
             return Verdict::Repeat(id);
         }
@@ -256,9 +257,11 @@ impl PixelCore {
 /// The answer that shows nothing: what an honest hit gets, and for clicks no redirect.
 fn plain_answer(kind: HitKind) -> Answer {
     match kind {
-        HitKind::Impression | HitKind::View | HitKind::Conversion | HitKind::Playback => {
-            Answer::Gif
-        }
+        HitKind::Impression
+        | HitKind::View
+        | HitKind::Conversion
+        | HitKind::Playback
+        | HitKind::Segment => Answer::Gif,
         HitKind::Win | HitKind::Loss | HitKind::Billing | HitKind::Click => Answer::NoContent,
     }
 }
@@ -281,14 +284,35 @@ fn uncounted(kind: HitKind, hit: Hit<'_>, reference: &BidRef) -> Option<Reject> 
         Some(Reject::Prefetch)
     } else if kind == HitKind::Playback && step(hit.query).is_none() {
         Some(Reject::Step)
+    } else if kind == HitKind::Segment {
+        unentered(hit.query, reference)
     } else {
         None
     }
 }
 
+/// Why a user comes into no segment. Only where a profile may be kept does a token name the advertiser.
+fn unentered(query: &str, reference: &BidRef) -> Option<Reject> {
+    if reference.advertiser == 0 || reference.user_key().is_none() {
+        return Some(Reject::Profile);
+    }
+    let name = parameter(query, "s").unwrap_or_default();
+    (!is_segment_name(&name)).then_some(Reject::Name)
+}
+
 /// How far a video or audio ad says that it was played.
 fn step(query: &str) -> Option<PlaybackStep> {
     PlaybackStep::from_word(&parameter(query, "e")?)
+}
+
+/// Entries into segments are told apart by user, advertiser, name and hour; all else by its bid.
+fn happening_id(kind: HitKind, query: &str, reference: &BidRef, now: Timestamp) -> EventId {
+    match (kind, reference.user_key()) {
+        (HitKind::Segment, Some(user)) => {
+            event::segment_event_id(user, reference.advertiser, &field(query, "s"), now)
+        }
+        _ => event::event_id(reference.id(), kind.id_kind(), &discriminator(kind, query)),
+    }
 }
 
 /// Conversions of one bid are told apart by name and order; the length keeps `ab` + `c` from `a` + `bc`. Playback is
@@ -368,6 +392,10 @@ fn happening(
             error: Some(number(query, "c"))
                 .filter(|code| *code <= VAST_ERROR_MAX)
                 .unwrap_or(0),
+        }),
+        HitKind::Segment => Kind::Segment(SegmentEntry {
+            r#ref,
+            name: field(query, "s"),
         }),
         HitKind::Conversion => Kind::Conversion(Conversion {
             r#ref,

@@ -230,7 +230,7 @@ fn respond(kind: HitKind, answer: Answer, stored: Option<EventId>) -> PixelRespo
     };
     let headers = response.headers_mut();
     finish_headers(headers, stored);
-    if kind == HitKind::Conversion {
+    if matches!(kind, HitKind::Conversion | HitKind::Segment) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }
     response

@@ -56,6 +56,7 @@ impl Fetch {
         };
         let click = BidRef {
             landing: creative.click_url.clone(),
+            advertiser: self.rendering.advertiser,
             ..self.reference.clone()
         };
         // The bid sealed tokens of its own for the same purposes, maybe of another landing page.

@@ -27,6 +27,8 @@ pub enum HitKind {
     Conversion,
     /// A video or audio ad was played so far, or failed.
     Playback,
+    /// The user came into a segment of the advertiser's.
+    Segment,
 }
 
 impl HitKind {
@@ -40,6 +42,7 @@ impl HitKind {
         Self::Click,
         Self::Conversion,
         Self::Playback,
+        Self::Segment,
     ];
 
     /// Where it is sent to.
@@ -53,6 +56,7 @@ impl HitKind {
             Self::Click => "/click",
             Self::Conversion => "/conv",
             Self::Playback => "/video",
+            Self::Segment => "/seg",
         }
     }
 
@@ -72,6 +76,7 @@ impl HitKind {
             Self::Click => "click",
             Self::Conversion => "conversion",
             Self::Playback => "playback",
+            Self::Segment => "segment",
         }
     }
 
@@ -80,7 +85,7 @@ impl HitKind {
         match self {
             Self::Win | Self::Loss | Self::Billing => Purpose::Notice,
             Self::Impression | Self::View | Self::Playback => Purpose::Event,
-            Self::Conversion => Purpose::Conversion,
+            Self::Conversion | Self::Segment => Purpose::Conversion,
             Self::Click => Purpose::Click,
         }
     }
@@ -101,6 +106,7 @@ impl HitKind {
             Self::Click => IdKind::Click,
             Self::Conversion => IdKind::Conversion,
             Self::Playback => IdKind::Playback,
+            Self::Segment => IdKind::Segment,
         }
     }
 
@@ -108,7 +114,7 @@ impl HitKind {
     /// credited to is decided later, by the attribution window.
     pub fn age_ms_max(self) -> i64 {
         match self {
-            Self::Click | Self::Conversion => CLICK_AGE_MS_MAX,
+            Self::Click | Self::Conversion | Self::Segment => CLICK_AGE_MS_MAX,
             _ => NOTICE_AGE_MS_MAX,
         }
     }
@@ -139,6 +145,10 @@ pub enum Reject {
     Step,
     /// The browser only looks ahead: nobody has seen or clicked anything.
     Prefetch,
+    /// Of this user no profile may be kept.
+    Profile,
+    /// A segment without a name, or with one that it cannot have.
+    Name,
 }
 
 impl Reject {
@@ -155,6 +165,8 @@ impl Reject {
         Self::Head,
         Self::Step,
         Self::Prefetch,
+        Self::Profile,
+        Self::Name,
     ];
 
     /// The metric label.
@@ -171,6 +183,8 @@ impl Reject {
             Self::Head => "head",
             Self::Step => "step",
             Self::Prefetch => "prefetch",
+            Self::Profile => "profile",
+            Self::Name => "name",
         }
     }
 

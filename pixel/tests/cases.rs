@@ -45,6 +45,9 @@ fn case_bid(case: &Value) -> BidRef {
     if let Some(exchange) = changes["exchange"].as_str() {
         bid.exchange = exchange.to_owned();
     }
+    if let Some(advertiser) = changes["advertiser"].as_u64() {
+        bid.advertiser = advertiser;
+    }
     bid.test = changes["test"] == json!(true);
     bid
 }
@@ -149,6 +152,7 @@ fn show_kind(kind: &Kind) -> Value {
             "kind": "conversion", "name": conversion.name, "order": conversion.order,
             "value_micros": conversion.value_micros, "name_bytes": conversion.name.len(),
         }),
+        Kind::Segment(entry) => json!({"kind": "segment", "name": entry.name}),
         Kind::Bid(_) | Kind::Delivery(_) => json!(null),
     }
 }

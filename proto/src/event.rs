@@ -22,11 +22,14 @@ mod wire {
 pub use encode::{BidRecord, EncodedRef, Reference};
 pub use wire::{
     Bid, BidRef, Billing, Click, Conversion, Delivery, Event, Impression, Loss, NativePart,
-    Playback, PlaybackStep, Privacy, ReasonCount, Rendering, View, Win, event::Kind,
+    Playback, PlaybackStep, Privacy, ReasonCount, Rendering, SegmentEntry, View, Win, event::Kind,
 };
 
 /// The version of the event schema that this build writes.
 pub const SCHEMA: u32 = 1;
+
+/// Entries of a user into a segment within an hour are one event; in milliseconds.
+const HOUR_MS: i64 = 3_600_000;
 
 /// Why bytes are not an event.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +91,7 @@ impl Event {
             Kind::Click(click) => click.r#ref.as_ref(),
             Kind::Conversion(conversion) => conversion.r#ref.as_ref(),
             Kind::Playback(playback) => playback.r#ref.as_ref(),
+            Kind::Segment(entry) => entry.r#ref.as_ref(),
             Kind::Delivery(_) => None,
         }
     }
@@ -114,6 +118,8 @@ pub enum IdKind {
     Conversion,
     /// A step of playback; told apart by its number.
     Playback,
+    /// An entry into a segment, of a user instead of a bid; told apart by hour, advertiser and name.
+    Segment,
 }
 
 /// The id of a happening of a bid: every repeat of it gets the same one.
@@ -232,6 +238,14 @@ impl BidRef {
         );
         (charged, converted)
     }
+}
+
+/// The id of a user's entry into an advertiser's segment: the same all through an hour, whichever bid led there.
+pub fn segment_event_id(user: UserKey, advertiser: u64, name: &str, at: Timestamp) -> EventId {
+    let mut which = at.0.div_euclid(HOUR_MS).to_le_bytes().to_vec();
+    which.extend_from_slice(&advertiser.to_le_bytes());
+    which.extend_from_slice(name.as_bytes());
+    event_id(BidId(user.0), IdKind::Segment, &which)
 }
 
 /// The partition key of user events: the user, else the bid, so that one auction stays together.

@@ -67,6 +67,11 @@ impl Purpose {
         Self::Markup,
     ];
 
+    /// Whether a token puts its user into segments, or leads to one that does.
+    fn enters_segments(self) -> bool {
+        matches!(self, Self::Click | Self::Conversion)
+    }
+
     fn byte(self) -> u8 {
         match self {
             Self::Notice => 1,
@@ -150,6 +155,9 @@ impl TokenKeys {
             // Only impressions are counted for them; everywhere else they would only lengthen the address.
             (plain.device, plain.household) = (Vec::new(), Vec::new());
         }
+        if !purpose.enters_segments() {
+            plain.advertiser = 0;
+        }
         let mut sealed = Sealed::default();
         self.seal_into(&mut sealed, (reference.id(), purpose, again), |out| {
             plain.encode(out).expect("a Vec takes every write");
@@ -171,7 +179,12 @@ impl TokenKeys {
             (reference.bid_id(), purpose, again),
             |out| match purpose {
                 Purpose::Event => reference.write(out),
-                _ => reference.write_alone(out, landing),
+                _ => {
+                    reference.write_alone(out, landing);
+                    if purpose.enters_segments() {
+                        reference.write_advertiser(out);
+                    }
+                }
             },
         );
     }

@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use domain::{
-    BidId, CampaignId, Cpm, CreativeId, Currency, EventId, LineItemId, Micros, Timestamp, UserKey,
-    ids::BidIds,
+    AdvertiserId, BidId, CampaignId, Cpm, CreativeId, Currency, EventId, LineItemId, Micros,
+    Timestamp, UserKey, ids::BidIds,
 };
 use proptest::prelude::*;
 use prost::Message;
@@ -39,6 +39,7 @@ fn both(id: BidId, numbers: [i64; 6], [exchange, landing]: [&str; 2]) -> (BidRef
         fee_ppm: small as u32,
         device: bytes(8),
         household: bytes(16),
+        advertiser: small as u32 as u64,
     };
     let mut encoded = EncodedRef::default();
     let from = Reference {
@@ -62,6 +63,7 @@ fn both(id: BidId, numbers: [i64; 6], [exchange, landing]: [&str; 2]) -> (BidRef
         fee_ppm: small as u32,
         device: key(8),
         household: key(16),
+        advertiser: Some(AdvertiserId(small as u32 as u64)),
     };
     // The buffer of another bid.
     encoded.set(
@@ -134,7 +136,8 @@ proptest! {
             modifier_ppm,
         };
         let bid = Bid {
-            r#ref: Some(message),
+            // Only clicks and conversions say whose segments a user may come into.
+            r#ref: Some(BidRef { advertiser: 0, ..message }),
             auction_id: text.clone(),
             imp_id: "1".to_owned(),
             features: features.clone(),

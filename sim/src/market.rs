@@ -284,7 +284,7 @@ impl Market {
                     counters.billed += 1;
                     counters.spend += cost(placed.campaign, *price);
                 }
-                HitKind::Loss | HitKind::View | HitKind::Playback => {}
+                HitKind::Loss | HitKind::View | HitKind::Playback | HitKind::Segment => {}
             }
         }
         all

@@ -123,6 +123,7 @@ impl Learner {
             | Kind::Billing(_)
             | Kind::View(_)
             | Kind::Playback(_)
+            | Kind::Segment(_)
             | Kind::Delivery(_) => {}
         }
     }

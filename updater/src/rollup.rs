@@ -85,8 +85,8 @@ fn counters<'a>(kind: &'a Kind, charge: Option<(&Charge, bool)>) -> Option<(&'a 
             counters.playback = playback(event);
             event.r#ref.as_ref()
         }
-        // Bids are counted by their Delivery event; losses change no report.
-        Kind::Bid(_) | Kind::Loss(_) | Kind::Delivery(_) => None,
+        // Bids are counted by their Delivery event; losses and segments change no report.
+        Kind::Bid(_) | Kind::Loss(_) | Kind::Delivery(_) | Kind::Segment(_) => None,
     };
     Some((reference?, counters))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{EventId, Timestamp};
+use domain::{AdvertiserId, EventId, Timestamp};
 use event_log::{Partition, Stored, Topic};
 use proto::event::{self, BidRef, Event, Kind};
 use store::StoreError;
@@ -210,7 +210,12 @@ fn decide(
         )),
         _ => None,
     };
-    match change.sight(event.event_id(), window, reference.bid_at(), &position)? {
+    // Its id is of an hour, not of a bid.
+    let since = match kind {
+        Kind::Segment(_) => event.at(),
+        _ => reference.bid_at(),
+    };
+    match change.sight(event.event_id(), window, since, &position)? {
         Sighting::First => {
             let late = book(change, kind, reference, event, charge.as_ref())?;
             Ok(Verdict::Count(charge.map(|charge| (charge, late))))
@@ -282,6 +287,14 @@ fn book(
         Kind::Click(_) => {
             if let Some(user) = reference.user_key() {
                 change.profile(user)?.count_click(event.at());
+            }
+        }
+        Kind::Segment(entry) => {
+            if let (Some(user), 1..) = (reference.user_key(), reference.advertiser) {
+                let advertiser = AdvertiserId(reference.advertiser);
+                change
+                    .profile(user)?
+                    .enter(advertiser, &entry.name, event.at());
             }
         }
         Kind::Bid(_)

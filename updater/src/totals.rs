@@ -64,6 +64,6 @@ fn count(counters: &mut Counters, kind: &Kind, reference: &BidRef) {
         Kind::Click(_) => counters.clicks += 1,
         Kind::Conversion(_) => counters.conversions += 1,
         Kind::Playback(playback) => counters.playback.add(&rollup::playback(playback)),
-        Kind::Bid(_) | Kind::Loss(_) | Kind::Delivery(_) => {}
+        Kind::Bid(_) | Kind::Loss(_) | Kind::Delivery(_) | Kind::Segment(_) => {}
     }
 }

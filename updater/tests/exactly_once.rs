@@ -235,6 +235,56 @@ fn totals_are_exact_through_repeats_crashes_and_failing_stores() {
 }
 
 #[test]
+fn a_segment_is_entered_once_an_hour_for_a_user() {
+    const HOUR_MS: i64 = 3_600_000;
+    let world = World::new();
+    let user = UserKey([9; 16]);
+    let enter = |bid: u64, name: &str, at: Timestamp| {
+        let reference = BidRef {
+            user: user.0.to_vec(),
+            advertiser: 5,
+            ..reference(bid)
+        };
+        let entry = event::SegmentEntry {
+            r#ref: Some(reference),
+            name: name.to_owned(),
+        };
+        let id = event::segment_event_id(user, 5, name, at);
+        let event = event::event(id, "test", at, Kind::Segment(entry));
+        let record = Record {
+            key: vec![1],
+            payload: event.encode_to_vec(),
+        };
+        let stored = Box::new(|result: Result<_, _>| assert!(result.is_ok()));
+        world.log.append(Topic::UserEvents, vec![record], stored);
+    };
+    let hour = Timestamp(NOW.0.div_euclid(HOUR_MS) * HOUR_MS);
+    let within = |minutes: i64| hour.plus_ms(minutes * 60_000);
+    enter(1, "shoes", within(1));
+    enter(1, "shoes", within(59));
+    enter(2, "shoes", within(30));
+    enter(2, "hats", within(30));
+    let drained = drain(&mut world.updater(), &mut SplitMix64::new(1), 0.0);
+    assert!(drained);
+    let entered = || {
+        let profiles = Profiles::new(Arc::new(world.keyed.clone()));
+        let mut found = Vec::new();
+        profiles.read(&[user], 0, &mut found).unwrap();
+        let own = found.remove(0).unwrap().segments.into_iter();
+        own.map(|own| (own.id, own.entered))
+            .collect::<BTreeMap<_, _>>()
+    };
+    let first = BTreeMap::from([
+        ("5/hats".to_owned(), within(30)),
+        ("5/shoes".to_owned(), within(1)),
+    ]);
+    assert_eq!(entered(), first, "the repeats of the hour change nothing");
+    enter(1, "shoes", within(61));
+    assert!(drain(&mut world.updater(), &mut SplitMix64::new(1), 0.0));
+    assert_eq!(entered()["5/shoes"], within(61));
+}
+
+#[test]
 fn playback_reaches_the_reports_by_creative_and_error_code() {
     let world = World::new();
     let play = |n: u64, step: PlaybackStep, error: u32| {

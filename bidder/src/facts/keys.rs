@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use domain::targeting::place::Point;
-use domain::targeting::value::Share;
+use domain::targeting::value::{OWN_PROVIDER, SEGMENT_KEPT_H, Share};
 use domain::targeting::{Dimension, Key, Os};
 use domain::{Timestamp, taxonomy};
 use proto::openrtb::{BidRequest, Imp, MediaSlot};
-use store::profile::Profile;
+use store::profile::{OwnSegment, Profile};
 
 use super::{RequestFacts, agent, bare_domain, host_of, with_parents};
 use crate::config::{DEALS_MAX, LABELS_MAX, PATH_PARTS_MAX, SEGMENTS_MAX};
@@ -322,14 +322,21 @@ impl Source<'_> {
                 .iter()
                 .map(move |segment| (provider, &**segment))
         });
+        // Nobody else's segment can pass for an own one.
+        let named = named.filter(|(provider, segment)| {
+            *provider != Some(OWN_PROVIDER) && !segment.starts_with("own/")
+        });
         for (provider, segment) in named.take(SEGMENTS_MAX) {
             out.push(dimension.text(segment));
             out.extend(provider.map(|provider| dimension.joined(provider, "/", segment)));
         }
         let own = self.profile.map_or(&[][..], |profile| &profile.segments);
-        for segment in own.iter().take(SEGMENTS_MAX) {
-            out.push(dimension.text(segment));
-            out.push(dimension.joined("own", "/", segment));
+        let kept = |own: &&OwnSegment| own.within(SEGMENT_KEPT_H, self.now);
+        for own in own.iter().take(SEGMENTS_MAX).filter(kept) {
+            out.push(dimension.own_segment_key(&own.id, None));
+            let recencies = self.usage.recencies_h.iter();
+            let met = recencies.filter(|hours| own.within(**hours, self.now));
+            out.extend(met.map(|hours| dimension.own_segment_key(&own.id, Some(*hours))));
         }
     }
 

@@ -111,6 +111,15 @@ async fn nothing_is_created_under_others() {
     // Nor does an administrator mix them up.
     let reply = world.rest("POST", "/api/v1/line-items", ADMIN, &own).await;
     assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY);
+    own["creative_ids"] = json!([1]);
+    own["targeting"] = json!({"groups": {"not": {"is": {
+        "dimension": "segments", "values": ["own/2/buyers within 7d"]}}}});
+    let reply = world.rest("POST", "/api/v1/line-items", ANN, &own).await;
+    assert_eq!(
+        reply.json()["error"]["fields"][0]["field"],
+        "targeting.segments",
+        "{reply:?}"
+    );
     let mut moved = sound("/api/v1/campaigns");
     moved["advertiser_id"] = json!(1);
     let reply = world

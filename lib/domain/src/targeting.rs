@@ -115,6 +115,26 @@ impl Targeting {
         self.rules.get(found.ok()?).map(|(_, rule)| rule)
     }
 
+    /// Every value that rules, groups and modifiers ask for in a dimension.
+    pub fn visit(&self, dimension: Dimension, look: &mut dyn FnMut(&str)) {
+        if let Some(rule) = self.rule(dimension) {
+            rule.include
+                .iter()
+                .chain(rule.exclude.iter())
+                .for_each(&mut *look);
+        }
+        if let Some(groups) = &self.groups {
+            groups.visit(&mut |one, values| {
+                if one == dimension {
+                    values.iter().for_each(&mut *look);
+                }
+            });
+        }
+        let modifiers = self.modifiers.iter();
+        let own = modifiers.filter(|one| one.dimension == dimension);
+        own.for_each(|one| look(&one.value));
+    }
+
     /// Sets the rule of a dimension.
     pub fn set(&mut self, dimension: Dimension, rule: Rule) {
         let found = self.rules.binary_search_by_key(&dimension, |rule| rule.0);

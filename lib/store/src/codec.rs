@@ -11,7 +11,7 @@ use proto::state as wire;
 
 use crate::StoreError;
 use crate::offsets::Offsets;
-use crate::profile::{Frequency, Profile};
+use crate::profile::{Frequency, OwnSegment, Profile};
 use crate::state::Position;
 
 pub(crate) fn damaged(what: &'static str, why: impl std::fmt::Display) -> StoreError {
@@ -233,7 +233,7 @@ pub(crate) fn profile(bytes: Option<&[u8]>) -> Result<Option<Profile>, StoreErro
     };
     let wire: wire::Profile = decode("profile", bytes)?;
     let mut profile = Profile {
-        segments: wire.segments,
+        segments: wire.segments.into_iter().map(own_segment).collect(),
         impressions: u64::try_from(wire.impressions).unwrap_or(0),
         clicks: u64::try_from(wire.clicks).unwrap_or(0),
         last_seen: Timestamp(wire.last_seen_ms),
@@ -272,7 +272,7 @@ pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
     };
     let wire = wire::Profile {
         frequency: profile.frequency.iter().map(frequency).collect(),
-        segments: profile.segments.clone(),
+        segments: profile.segments.iter().map(own_wire).collect(),
         impressions: i64::try_from(profile.impressions).unwrap_or(i64::MAX),
         clicks: i64::try_from(profile.clicks).unwrap_or(i64::MAX),
         last_seen_ms: profile.last_seen.0,
@@ -280,6 +280,20 @@ pub(crate) fn encode_profile(profile: &Profile) -> Vec<u8> {
         recent: profile.recent.clone(),
     };
     wire.encode_to_vec()
+}
+
+fn own_segment(own: wire::OwnSegment) -> OwnSegment {
+    OwnSegment {
+        id: own.id,
+        entered: Timestamp(own.entered_ms),
+    }
+}
+
+fn own_wire(own: &OwnSegment) -> wire::OwnSegment {
+    wire::OwnSegment {
+        id: own.id.clone(),
+        entered_ms: own.entered.0,
+    }
 }
 
 fn capped(frequency: &wire::Frequency) -> Result<Capped, StoreError> {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use domain::frequency::FREQUENCY_WINDOW_S_MAX;
 use domain::random::mix;
-use domain::{BidId, CampaignId, Capped, CreativeId, LineItemId, Timestamp, UserKey};
+use domain::targeting::value::SEGMENT_KEPT_H;
+use domain::{AdvertiserId, BidId, CampaignId, Capped, CreativeId, LineItemId, Timestamp, UserKey};
 
 use crate::StoreError;
 use crate::codec;
@@ -19,6 +20,10 @@ const PROFILE_SLOTS_MAX: usize = 1024;
 const OBJECTS_MAX: usize = 256;
 /// Impressions whose bids are remembered, so that a bidder can tell its own bids that became impressions.
 const RECENT_MAX: usize = 32;
+/// Own segments kept in one profile, some 3 KB; beyond it the one entered longest ago is forgotten. Bidders look at as
+/// many.
+const SEGMENTS_MAX: usize = 64;
+const HOUR_MS: i64 = 3_600_000;
 
 /// Impressions of one object by second, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -107,6 +112,22 @@ pub fn bid_tag(bid: BidId) -> u32 {
     (mix(word(high) ^ mix(word(low))) >> 32) as u32
 }
 
+/// An advertiser's own segment that a user came into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnSegment {
+    /// `ADVERTISER/NAME`.
+    pub id: String,
+    /// The last time.
+    pub entered: Timestamp,
+}
+
+impl OwnSegment {
+    /// Whether it was entered within so many hours.
+    pub fn within(&self, hours: u32, now: Timestamp) -> bool {
+        now.since(self.entered) < i64::from(hours) * HOUR_MS
+    }
+}
+
 /// A user, a device or a household.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Profile {
@@ -114,8 +135,8 @@ pub struct Profile {
     pub frequency: BTreeMap<Capped, Frequency>,
     /// `bid_tag` of the newest impressions, oldest first.
     pub recent: Vec<u32>,
-    /// Own segments.
-    pub segments: Vec<String>,
+    /// Advertisers' own segments that the user came into, each once, in no order.
+    pub segments: Vec<OwnSegment>,
     /// Impressions ever.
     pub impressions: u64,
     /// Clicks ever.
@@ -162,6 +183,25 @@ impl Profile {
         }
     }
 
+    /// Notes that the user came into an advertiser's segment.
+    pub fn enter(&mut self, advertiser: AdvertiserId, name: &str, at: Timestamp) {
+        self.last_seen = self.last_seen.max(at);
+        let id = format!("{advertiser}/{name}");
+        match self.segments.iter_mut().find(|own| own.id == id) {
+            Some(own) => own.entered = own.entered.max(at),
+            None => self.segments.push(OwnSegment { id, entered: at }),
+        }
+        let now = self.last_seen;
+        self.segments.retain(|own| own.within(SEGMENT_KEPT_H, now));
+        while self.segments.len() > SEGMENTS_MAX {
+            let ages = self.segments.iter().enumerate();
+            let Some((oldest, _)) = ages.min_by_key(|(_, own)| own.entered) else {
+                break;
+            };
+            self.segments.swap_remove(oldest);
+        }
+    }
+
     /// Counts a click.
     pub fn count_click(&mut self, at: Timestamp) {
         self.clicks += 1;
@@ -180,7 +220,7 @@ impl Profile {
     pub fn weight(&self) -> usize {
         let entry = size_of::<(Capped, Frequency)>();
         let objects: usize = self.frequency.values().map(|one| one.slots.len()).sum();
-        let texts: usize = self.segments.iter().map(|text| text.len() + 24).sum();
+        let texts: usize = self.segments.iter().map(|own| own.id.len() + 32).sum();
         size_of::<Self>()
             + self.frequency.len() * entry * 2
             + objects * size_of::<(i64, u32)>()

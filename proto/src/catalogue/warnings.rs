@@ -109,9 +109,11 @@ fn warn_of_recency(targeting: &Targeting, found: &mut Found) {
     let Some(include) = rule.map(|rule| &rule.include).filter(|one| !one.is_empty()) else {
         return;
     };
-    let recent = |value| Segment::parse(value).is_some_and(|one| one.recency.is_some());
+    let timeless = |id: &str| !id.starts_with("own/");
+    let recent =
+        |value| Segment::parse(value).is_some_and(|one| one.recency.is_some() && timeless(one.id));
     if include.iter().all(recent) {
-        let why = "when users entered a segment is not known yet";
+        let why = "when users entered a segment is known of own ones only";
         found.warn(Dimension::Segments, why);
     }
 }

@@ -1,7 +1,8 @@
 //! Bids encoded from borrowed values: the bytes of the messages `BidRef` and `Event`, without making those.
 
 use domain::{
-    BidId, CampaignId, Cpm, CreativeId, Currency, EventId, LineItemId, Micros, Timestamp, UserKey,
+    AdvertiserId, BidId, CampaignId, Cpm, CreativeId, Currency, EventId, LineItemId, Micros,
+    Timestamp, UserKey,
 };
 use prost::encoding::{WireType, encode_key, encode_varint};
 
@@ -32,6 +33,8 @@ pub struct Reference<'a> {
     pub fee_ppm: u32,
     pub device: Option<UserKey>,
     pub household: Option<UserKey>,
+    /// Only where a profile may be kept.
+    pub advertiser: Option<AdvertiserId>,
 }
 
 /// A bid's reference, encoded once for its tokens and its record. The buffer is kept from bid to bid.
@@ -43,6 +46,8 @@ pub struct EncodedRef {
     landing_at: usize,
     /// Where device and household begin.
     people_at: usize,
+    /// Where the advertiser begins.
+    advertiser_at: usize,
 }
 
 impl EncodedRef {
@@ -72,6 +77,8 @@ impl EncodedRef {
         self.people_at = out.len();
         key(out, 31, from.device);
         key(out, 32, from.household);
+        self.advertiser_at = out.len();
+        number(out, 33, from.advertiser.unwrap_or_default().0);
         self.bid_id = bid_id;
     }
 
@@ -80,17 +87,22 @@ impl EncodedRef {
         self.bid_id
     }
 
-    /// Appends everything but the bid's id.
+    /// Appends everything but the bid's id and the advertiser.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.bytes);
+        out.extend_from_slice(self.bytes.get(..self.advertiser_at).unwrap_or_default());
     }
 
-    /// Appends device and household.
+    /// Appends the advertiser, where a profile may be kept.
+    pub(crate) fn write_advertiser(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.bytes.get(self.advertiser_at..).unwrap_or_default());
+    }
+
+    /// Appends device, household and advertiser.
     pub(crate) fn write_people(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.bytes.get(self.people_at..).unwrap_or_default());
     }
 
-    /// Appends everything but the bid's id, device and household, with a landing page unless that is empty.
+    /// Appends everything but the bid's id, device, household and advertiser, with a landing page unless that is empty.
     pub(crate) fn write_alone(&self, out: &mut Vec<u8>, landing: &str) {
         let alone = self.bytes.get(..self.people_at).unwrap_or_default();
         let (before, after) = alone.split_at_checked(self.landing_at).unwrap_or_default();

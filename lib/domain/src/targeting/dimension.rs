@@ -188,7 +188,7 @@ dimensions! {
     Hours = ("hours", "Hours of the week", Syntax::Hour),
     /// Words that site, app or user are tagged with.
     Keywords = ("keywords", "Keywords", Syntax::Text),
-    /// `shoes`, of one provider `provider/shoes`, own ones `own/shoes`, recent ones `shoes within 7d`.
+    /// `shoes`, of one provider `provider/shoes`, own ones `own/ADVERTISER/shoes`, recent ones `own/ADVERTISER/shoes within 7d`.
     Segments = ("segments", "User segments", Syntax::Segment),
     /// Sources of extended ids that are there: `id.example`.
     Eids = ("eids", "Extended id sources", Syntax::Text),

@@ -1,6 +1,7 @@
 //! Values, their keys and what is refused.
 
 use super::*;
+use crate::ids::AdvertiserId;
 use Dimension as D;
 
 fn keys(dimension: Dimension, value: &str) -> Vec<u64> {
@@ -209,4 +210,35 @@ fn groups_know_their_extent() {
     let is = || Expression::Is(Dimension::Os, ["ios"].into_iter().collect());
     let expression = Expression::All(vec![is(), Expression::Not(Box::new(is()))]);
     assert_eq!(expression.extent(), (3, 4));
+}
+
+#[test]
+fn own_segments_are_for_their_advertiser() {
+    use super::value::{RECENCIES, SEGMENT_KEPT_H, Segment};
+    let may = |text: &str| Segment::parse(text).unwrap().is_for(AdvertiserId(12));
+    for text in [
+        "shoes",
+        "acme/shoes",
+        "own/12/shoes",
+        "own/12/a-b within 7d",
+        "owner/3/x",
+    ] {
+        assert!(may(text), "{text}");
+    }
+    for text in [
+        "own/13/shoes",
+        "own/012/shoes",
+        "own/shoes",
+        "own/12/",
+        "own/12/a b",
+        "own/",
+    ] {
+        assert!(!may(text), "{text}");
+    }
+    let longest = RECENCIES.iter().map(|(_, hours)| *hours).max();
+    assert_eq!(
+        longest,
+        Some(SEGMENT_KEPT_H),
+        "kept as long as can be asked for"
+    );
 }

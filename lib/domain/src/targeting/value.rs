@@ -6,6 +6,7 @@ use super::dimension::{Dimension, OS_WORDS, Syntax};
 use super::key::Key;
 use super::place::Circle;
 use super::{Os, Size, zone};
+use crate::ids::AdvertiserId;
 use crate::limits::FIELD_BYTES_MAX;
 
 /// Largest width or height, in pixels: public screens reach 7,680.
@@ -30,6 +31,12 @@ pub const RECENCIES: &[(&str, u32)] = &[
     ("180d", 4320),
     ("365d", 8760),
 ];
+/// How long entries into own segments are kept, in hours: no rule can ask for older ones.
+pub const SEGMENT_KEPT_H: u32 = 8760;
+/// Longest name of an own segment, in bytes: it is kept once for each of its users.
+pub const SEGMENT_NAME_BYTES_MAX: usize = 64;
+/// What stands for a provider before the segments of advertisers: `own/ADVERTISER/NAME`.
+pub const OWN_PROVIDER: &str = "own";
 /// A metric of more than all counts as all.
 const PERCENT_MAX: u32 = 100;
 /// The zone of an hour that means the user's own.
@@ -146,6 +153,15 @@ impl Dimension {
     /// The key of a segment, seen within some recency's hours if one is asked for.
     pub fn segment_key(self, id: &str, recency_h: Option<u32>) -> u64 {
         let key = Key::of(self).text(id);
+        match recency_h {
+            Some(hours) => key.number(u64::from(hours)).get(),
+            None => key.get(),
+        }
+    }
+
+    /// The same, of an own segment by its `ADVERTISER/NAME`.
+    pub fn own_segment_key(self, id: &str, recency_h: Option<u32>) -> u64 {
+        let key = Key::of(self).text(OWN_PROVIDER).text("/").text(id);
         match recency_h {
             Some(hours) => key.number(u64::from(hours)).get(),
             None => key.get(),
@@ -338,6 +354,24 @@ impl<'a> Segment<'a> {
             recency: Some(*hours),
         })
     }
+}
+
+impl Segment<'_> {
+    /// Whether an advertiser may ask for it: everything but own segments of others, and names that no own one has.
+    pub fn is_for(self, advertiser: AdvertiserId) -> bool {
+        let own = self.id.strip_prefix(OWN_PROVIDER);
+        let Some(own) = own.and_then(|rest| rest.strip_prefix('/')) else {
+            return true;
+        };
+        own.split_once('/')
+            .is_some_and(|(owner, name)| owner == advertiser.to_string() && is_segment_name(name))
+    }
+}
+
+/// Whether an own segment may have this name: letters and digits of ASCII and `-_.:`.
+pub fn is_segment_name(name: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.:".contains(&b);
+    (1..=SEGMENT_NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(allowed)
 }
 
 /// Reads a size such as `300x250`; each side 1 to 10,000.

@@ -133,3 +133,29 @@ fn profiles_of_before_other_objects_were_counted_read_as_line_items() {
     let object = Capped::LineItem(LineItemId(5));
     assert_eq!(profile.impressions_within(object, 10, Timestamp(8_000)), 2);
 }
+
+#[test]
+fn own_segments_keep_the_last_time_and_stay_few() {
+    let mut profile = Profile::default();
+    let (shop, at) = (AdvertiserId(5), Timestamp(1_000_000));
+    profile.enter(shop, "shoes", at.plus_ms(5));
+    profile.enter(shop, "shoes", at);
+    let own = OwnSegment {
+        id: "5/shoes".to_owned(),
+        entered: at.plus_ms(5),
+    };
+    assert_eq!(profile.segments, [own.clone()]);
+    let stored = codec::encode_profile(&profile);
+    assert_eq!(
+        codec::profile(Some(&stored)).unwrap(),
+        Some(profile.clone())
+    );
+    for number in 1..=SEGMENTS_MAX as i64 {
+        profile.enter(shop, &number.to_string(), at.plus_ms(10 + number));
+    }
+    assert_eq!(profile.segments.len(), SEGMENTS_MAX);
+    assert!(!profile.segments.contains(&own), "the oldest is forgotten");
+    let later = at.plus_ms(i64::from(SEGMENT_KEPT_H + 1) * HOUR_MS);
+    profile.enter(shop, "late", later);
+    assert_eq!(profile.segments.len(), 1);
+}

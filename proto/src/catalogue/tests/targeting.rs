@@ -251,6 +251,7 @@ fn rules_that_can_never_match_say_so() {
     }
     for targeting in [
         "{}",
+        r#"{"segments":{"include":["own/1/a within 7d"]}}"#,
         r#"{"countries":{"include":["DEU","FRA"],"exclude":["DEU"]}}"#,
         r#"{"countries":{"include":["USA"]},"regions":{"include":["USA-CA","DEU-BE"]}}"#,
         r#"{"hours":{"exclude":["0-100","102-167"]}}"#,

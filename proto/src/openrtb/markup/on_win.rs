@@ -15,7 +15,7 @@ pub fn cachebuster(id: BidId) -> u64 {
 }
 
 impl Filled<'_> {
-    /// Appends the fields of a [`Rendering`] of this ad, with device and household of the bid.
+    /// Appends the fields of a [`Rendering`] of this ad, with device, household and advertiser of the bid.
     pub fn write_rendering(&self, out: &mut Vec<u8>, reference: &EncodedRef) {
         let fill = self.fill;
         let has = |name| self.markup.own.iter().any(|own| own.has(name));

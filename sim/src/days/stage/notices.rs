@@ -254,7 +254,8 @@ impl Stage {
                 self.clicked.push((now, notice.sale));
             }
             HitKind::Conversion => sale.converted = true,
-            HitKind::Win | HitKind::Loss | HitKind::View | HitKind::Playback => {}
+            HitKind::Win | HitKind::Loss | HitKind::View | HitKind::Playback | HitKind::Segment => {
+            }
         }
         if let (Some(delay), Answer::Redirect(target)) = (notice.purchase_ms, &decision.answer) {
             let token = target.split_once("paceline_t=").map(|(_, token)| token);
