@@ -1,5 +1,6 @@
 //! The story of one request: which of our line items bids on each impression, and what.
 
+use ctr_model::engine::{prefetch, prefetch_whole};
 use domain::creative::ApprovalState;
 use domain::limits::CANDIDATES_MAX;
 use domain::random::SplitMix64;
@@ -22,6 +23,9 @@ use crate::rules::{Market, Offer};
 use crate::snapshot::{Ad, Front, Item, Snapshot};
 use crate::tally::Tally;
 use crate::targeting::{self, Keys, Positions, Scratch, Sight};
+
+/// Most line items whose memory is asked for ahead of its use: more would push each other out of the first cache.
+const FETCHED_MAX: usize = 128;
 
 /// One request with everything its auction reads.
 #[derive(Clone, Copy)]
@@ -236,7 +240,18 @@ fn find(auction: &Auction<'_>, work: &mut Work) -> Vec<Keys> {
     }
     let own = imp_keys.iter().take(imps.len());
     index.matching(auction.keys, own, &mut work.scratch, &mut work.matching);
+    fetch_first(auction, work);
     imp_keys
+}
+
+/// Asks for the memory that is read first of line items, so that it comes while impressions narrow them.
+fn fetch_first(auction: &Auction<'_>, work: &Work) {
+    let fronts = &auction.snapshot.fronts.items;
+    for at in work.matching.iter().take(FETCHED_MAX) {
+        let position = *at as usize;
+        fronts.get(position).into_iter().for_each(prefetch);
+        work.tally.prefetch(position, auction.exchange.1);
+    }
 }
 
 fn sight<'k>(auction: &Auction<'k>, imps: &'k [Keys], position: usize) -> Option<Sight<'k>> {
@@ -285,7 +300,11 @@ fn collect(
     for one in &passed {
         let (position, mut numbers) = (one.position, one.numbers());
         let considered = match estimate(auction, slot, one) {
-            Some(made) => made.map(|candidate| work.candidates.push(candidate)),
+            Some(made) => made.map(|candidate| {
+                let item = auction.snapshot.items.get(position);
+                item.into_iter().for_each(prefetch_whole);
+                work.candidates.push(candidate);
+            }),
             None => match auction.snapshot.items.get(position) {
                 Some(item) => consider(auction, slot, (position, item, wins), (work, &mut numbers)),
                 None => Err(Reject::NotLive),
@@ -299,7 +318,24 @@ fn collect(
             (considered, explain),
         );
     }
+    fetch_best(auction, &work.candidates);
     (work.narrowed, work.fronts, work.passed) = (narrowed, fronts, passed);
+}
+
+/// Asks for the memory of the ad that will most likely bid.
+fn fetch_best(auction: &Auction<'_>, candidates: &[Candidate]) {
+    let best = candidates.iter().max_by_key(|candidate| candidate.rank());
+    if let Some(best) = best
+        && let Some(item) = auction.snapshot.items.get(best.item)
+        && let Some(ad) = item.ads.get(best.ad)
+    {
+        prefetch_whole(ad);
+        item.limits.first().into_iter().for_each(prefetch_whole);
+        prefetch_whole(auction.snapshot.campaign_of(item));
+        prefetch_whole(ad.creative.as_ref());
+        prefetch_whole(ad.declared.as_ref());
+        prefetch_whole(ad.markup.as_ref());
+    }
 }
 
 /// Counts and notes how far a line item got.
@@ -328,7 +364,7 @@ fn end(
 /// Counts what matches and copies what is read of it first. Nothing waits for anything in here, so that the reads of
 /// many line items overlap.
 fn gather(auction: &Auction<'_>, runs: [&[u32]; 2], work: &mut Work) {
-    let fronts = &auction.snapshot.fronts.items;
+    let fronts = &auction.snapshot.fronts;
     work.fronts.clear();
     for run in runs {
         let room = CANDIDATES_MAX.saturating_sub(work.fronts.len());
@@ -336,8 +372,11 @@ fn gather(auction: &Auction<'_>, runs: [&[u32]; 2], work: &mut Work) {
         work.fronts.reserve(run.len());
         for at in run {
             let position = *at as usize;
-            if let Some(front) = fronts.get(position) {
+            if let Some(front) = fronts.items.get(position) {
                 work.fronts.push((position, *front));
+                fronts.quotes.get(position).into_iter().for_each(prefetch);
+                let funds = fronts.funds.get(front.campaign as usize);
+                funds.into_iter().for_each(prefetch);
             }
         }
     }

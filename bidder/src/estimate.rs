@@ -1,5 +1,6 @@
 //! What an impression is worth to a line item and what it bids for it: from its few numbers alone, without reading it.
 
+use ctr_model::engine::prefetch_whole;
 use ctr_model::{Features, Prediction};
 use domain::money::{MICROS_PER_UNIT, Rounding};
 use domain::{BidModel, Cpm, Currency, Micros, Reject};
@@ -41,7 +42,6 @@ pub(crate) struct Passed {
     front: Front,
     quote: Quote,
     factor_ppm: i64,
-    multiplier: f64,
     prediction: Option<Prediction>,
 }
 
@@ -57,13 +57,14 @@ impl Passed {
     ) -> Result<Self, Reject> {
         let fronts = &auction.snapshot.fronts;
         let funds = fronts.funds.get(front.campaign as usize);
-        let funds = funds.ok_or(Reject::NotLive)?;
+        let quote = *fronts.quotes.get(position).ok_or(Reject::NotLive)?;
+        prefetch_whole(funds.ok_or(Reject::NotLive)?.money.as_ref());
+        fronts.fetch_ad(&quote);
         Ok(Self {
             position,
             front,
-            quote: *fronts.quotes.get(position).ok_or(Reject::NotLive)?,
+            quote,
             factor_ppm: numbers.factor_ppm,
-            multiplier: funds.money.multiplier(),
             prediction: None,
         })
     }
@@ -109,12 +110,13 @@ pub(crate) fn estimate(
     let (quote, front) = (passed.quote, passed.front);
     let (at, ad) = only_ad(auction, slot, passed)?;
     let funds = &auction.snapshot.fronts.funds;
+    let money = &funds.get(front.campaign as usize)?.money;
     let means = Means {
         bid: quote.bid,
         max_bid: quote.max_bid,
         currency: front.currency,
-        multiplier: passed.multiplier,
-        money: &funds.get(front.campaign as usize)?.money,
+        multiplier: money.multiplier(),
+        money,
         prediction: passed.prediction,
     };
     let mut numbers = passed.numbers();

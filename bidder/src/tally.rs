@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use ctr_model::engine::prefetch;
 use domain::Reject;
 
 /// What happened to one line item on one exchange since the last report.
@@ -76,6 +77,12 @@ impl Tally {
             own.eligible += u32::from(own.last != impression);
             own.last = impression;
         }
+    }
+
+    /// Asks for a line item's counters ahead of their use.
+    pub fn prefetch(&self, item: usize, exchange: usize) {
+        let counters = self.counters.get(item * self.exchanges + exchange);
+        counters.into_iter().for_each(prefetch);
     }
 
     /// Counts a refusal.

@@ -21,7 +21,7 @@ pub mod weights;
 pub use halves::{Half, Split};
 pub use learner::{Learner, TableStats};
 pub use scorer::{Estimate, Scorer};
-pub use simd::Level;
+pub use simd::{Level, prefetch, prefetch_whole};
 pub use weights::{Optimiser, Snapshot, Weights};
 
 /// Most fields of an example: the pair buffers of one example stay below a level-two cache.

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use ctr_model::CreativeHalf;
+use ctr_model::engine::prefetch_whole;
 use domain::campaign::Deals;
 use domain::creative::CreativeFormat;
 use domain::targeting::Size;
@@ -137,6 +138,12 @@ impl Fronts {
             money: Arc::clone(&live.money),
         }));
         fronts
+    }
+
+    /// Asks for a line item's first ad ahead of its use.
+    pub fn fetch_ad(&self, quote: &Quote) {
+        let ad = self.ads.get(quote.first as usize);
+        ad.into_iter().for_each(prefetch_whole);
     }
 
     /// The ads of a line item, by its position.

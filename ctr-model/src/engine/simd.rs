@@ -56,9 +56,17 @@ fn avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
 
+/// Bytes of a cache line.
+const LINE_BYTES: usize = 64;
+
 /// Asks for a cache line ahead of its use; has no other effect.
 #[inline(always)]
-pub(crate) fn prefetch<T>(place: &T) {
+pub fn prefetch<T>(place: &T) {
+    prefetch_line(std::ptr::from_ref(place).cast());
+}
+
+#[inline(always)]
+fn prefetch_line(place: *const u8) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -67,11 +75,20 @@ pub(crate) fn prefetch<T>(place: &T) {
             reason = "a hint: it reads nothing, and SSE is part of every x86-64"
         )]
         unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(place).cast());
+            _mm_prefetch::<_MM_HINT_T0>(place.cast());
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = place;
+}
+
+/// As `prefetch`, for each cache line that a value begins or fills.
+#[inline(always)]
+pub fn prefetch_whole<T>(place: &T) {
+    let start = std::ptr::from_ref(place).cast::<u8>();
+    for offset in (0..size_of::<T>()).step_by(LINE_BYTES) {
+        prefetch_line(start.wrapping_add(offset));
+    }
 }
 
 /// The sum of products. Long ones keep four groups of running sums, so that no addition waits for the one
