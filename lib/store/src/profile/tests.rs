@@ -144,7 +144,7 @@ fn own_segments_keep_the_last_time_and_stay_few() {
         id: "5/shoes".to_owned(),
         entered: at.plus_ms(5),
     };
-    assert_eq!(profile.segments, [own.clone()]);
+    assert_eq!(profile.segments, std::slice::from_ref(&own));
     let stored = codec::encode_profile(&profile);
     assert_eq!(
         codec::profile(Some(&stored)).unwrap(),
