@@ -162,7 +162,7 @@ impl Config {
                 admin: file.admin.listen,
             },
             pixel,
-            updater: updater_config(&file.updater),
+            updater: updater_config(&file.updater, &file.model),
             console: console::Config {
                 secure_cookies: file.console.secure_cookies,
                 session_hours: file.console.session_hours,
@@ -299,12 +299,16 @@ fn pixel_config(file: &File) -> pixel::PixelConfig {
     }
 }
 
-fn updater_config(file: &file::Updater) -> updater::Config {
+fn updater_config(file: &file::Updater, model: &file::Model) -> updater::Config {
     let ms = |seconds: u32| i64::from(seconds) * 1_000;
     updater::Config {
         lateness_ms: ms(file.lateness_s),
         click_window_ms: ms(file.click_window_s),
         conversion_window_ms: ms(file.conversion_window_s),
+        model: match model.kind {
+            file::ModelKind::Lr => ctr_model::ModelKind::Lr,
+            file::ModelKind::Ffm => ctr_model::ModelKind::Ffm,
+        },
         publish_every_ms: i64::from(file.publish_every_ms),
         checkpoint_every_ms: ms(file.checkpoint_every_s),
         pending_max: file.pending_max,

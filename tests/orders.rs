@@ -3,7 +3,7 @@
 
 mod support;
 
-use ctr_model::Model;
+use ctr_model::{ModelKind, Published};
 use serde_json::Value;
 use support::folder::Folder;
 use support::http;
@@ -34,7 +34,7 @@ fn list(folder: &Folder) -> Value {
 #[test]
 fn a_server_carries_out_orders_of_who_can_read_its_folder() {
     let folder = Folder::with_examples();
-    let file = Model::with_prior(0.05, 0.05).encode();
+    let file = Published::untrained(ModelKind::Ffm, [0.05; 2]).encode();
     std::fs::write(folder.file("other.plm"), file).unwrap();
     std::fs::write(folder.file("garbage.plm"), b"garbage").unwrap();
     let server = Server::start(&folder);

@@ -91,29 +91,35 @@ fn json_call(world: &world::World) -> Call<'static> {
 }
 
 /// Median seconds to build a snapshot.
-pub fn snapshot_seconds(line_items: usize) -> f64 {
+///
+/// # Errors
+/// When the model cannot be served.
+pub fn snapshot_seconds(line_items: usize) -> anyhow::Result<f64> {
     let catalogue = catalogue(line_items, world::now());
+    let model = world::trained(&catalogue, world::model_kind());
+    let model = Arc::new(Model::new(&model)?);
     let clock = SystemClock::new();
     let mut times: Vec<_> = (0..SNAPSHOTS)
         .map(|_| {
             let copy = catalogue.clone();
+            let model = Arc::clone(&model);
             let start_us = clock.monotonic_us();
-            let built = build(copy);
+            let built = build(copy, model);
             let took_us = clock.monotonic_us() - start_us;
             drop(built);
             took_us
         })
         .collect();
     times.sort_unstable();
-    times.get(SNAPSHOTS / 2).map_or(0.0, |us| *us as f64 / 1e6)
+    Ok(times.get(SNAPSHOTS / 2).map_or(0.0, |us| *us as f64 / 1e6))
 }
 
-/// A snapshot of a catalogue, with an empty model.
-pub fn build(catalogue: domain::Catalogue) -> Snapshot {
+/// A snapshot of a catalogue with a model.
+pub fn build(catalogue: domain::Catalogue, model: Arc<Model>) -> Snapshot {
     Snapshot::build(
         catalogue,
         Ingredients {
-            model: Arc::new(Model::untrained()),
+            model,
             money: &mut BTreeMap::new(),
             public_url: "https://pixel.example",
             exchanges: &[("generic", false)],

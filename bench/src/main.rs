@@ -10,7 +10,7 @@ use bench::{client, direct, open, overload, run, servers};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const HELP: &str = "\
-bench bidder [--json] [--quick]   compare the bidder with a bare server
+bench bidder [--json] [--quick] [--model lr|ffm]   compare the bidder with a bare server
 bench decide N                    microseconds of a decision among N line items, without HTTP
 bench refresh N                   milliseconds to take a change of one of N line items into use
 bench decisions N                 what is bid on each request, to compare two builds

@@ -39,6 +39,7 @@ impl Process {
         let program = std::env::current_exe()?;
         let mut child = Command::new(program)
             .args(arguments)
+            .args(["--model", crate::world::model_name()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

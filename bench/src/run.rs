@@ -13,6 +13,7 @@ use crate::direct;
 use crate::open::CONNECTIONS;
 use crate::overload;
 use crate::process::{Core, Process, Server};
+use crate::world;
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -131,11 +132,11 @@ pub fn run(effort: Effort, json: bool) -> anyhow::Result<()> {
     let (small_us, large_us) = growth(effort)?;
     let under_load = overload::measure(effort, maximum, large_us)?;
     let candidates = direct::candidates(LINE_ITEMS)?;
-    let snapshot_s = direct::snapshot_seconds(100_000);
+    let snapshot_s = direct::snapshot_seconds(100_000)?;
     let allocations = allocations()?;
     let requests = effort.requests as f64;
     let mut figures: Vec<(&str, Value)> = vec![
-        ("model", json!("logistic")),
+        ("model", json!(world::model_name())),
         ("ratio", rounded(bare_us / bidder_us, 3)),
         ("decisions_per_cpu_second", rounded(1e6 / bidder_us, 0)),
         ("bare_per_cpu_second", rounded(1e6 / bare_us, 0)),
@@ -268,6 +269,7 @@ fn allocations() -> anyhow::Result<Allocations> {
     let own = std::env::current_exe()?;
     let program = own.parent().unwrap_or(Path::new(".")).join("allocations");
     let output = Command::new(&program)
+        .args(["--model", world::model_name()])
         .stderr(Stdio::inherit())
         .output()
         .with_context(|| format!("cannot start {}", program.display()))?;

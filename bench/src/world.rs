@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::Context;
 use bidder::{Background, Bidder, Config, Seams};
 use ctr_model::feature::RequestHalf;
-use ctr_model::{CreativeFeatures, Model, RequestFeatures, Trainer};
+use ctr_model::{CreativeFeatures, Look, ModelKind, Published, RequestFeatures, Trainer};
 use domain::random::{SplitMix64, mix};
 use domain::targeting::{DeviceKind, Inventory, Os, Size};
 use domain::time::SystemClock;
@@ -126,7 +126,7 @@ pub fn open_at(
     let now = clock.now();
     let catalogue = catalogue::catalogue(line_items, now);
     let snapshots = MemorySnapshots::new();
-    snapshots.publish(MODEL, 1, &trained(&catalogue).encode())?;
+    snapshots.publish(MODEL, 1, &trained(&catalogue, model_kind()).encode())?;
     let keyed = Arc::new(MemoryKeyed::new());
     let log = EmbeddedLog::open(folder, EmbeddedConfig::default(), "bench")?;
     let seams = Seams {
@@ -160,10 +160,28 @@ pub fn open_at(
     })
 }
 
+/// The kind of model to measure: what `--model` names, or the default.
+pub fn model_kind() -> ModelKind {
+    let words: Vec<String> = std::env::args().collect();
+    let named = |pair: &[String]| *pair == ["--model", "lr"];
+    match words.windows(2).any(named) {
+        true => ModelKind::Lr,
+        false => ModelKind::Ffm,
+    }
+}
+
+/// Its name.
+pub fn model_name() -> &'static str {
+    match model_kind() {
+        ModelKind::Lr => "lr",
+        ModelKind::Ffm => "ffm",
+    }
+}
+
 /// A model that has seen the catalogue's ads on traffic like the workload's.
-pub fn trained(catalogue: &Catalogue) -> Model {
+pub fn trained(catalogue: &Catalogue, kind: ModelKind) -> Published {
     let mut rng = SplitMix64::new(mix(SEED ^ 2));
-    let mut trainer = Trainer::new();
+    let mut trainer = Trainer::new(kind);
     for _ in 0..EXAMPLES {
         let Some(item) = rng.pick(&catalogue.line_items) else {
             break;
@@ -197,10 +215,11 @@ pub fn trained(catalogue: &Catalogue) -> Model {
         let clicked = rng.chance(0.01 + 0.01 * (item.id.0 % 3) as f64);
         trainer.learn_click(&features, clicked);
         if clicked {
-            trainer.learn_conversion(&features, rng.chance(0.05));
+            let bought = rng.chance(0.05).then_some(600.0);
+            trainer.learn_conversion(&features, Look::at_last(bought));
         }
     }
-    trainer.model(1)
+    trainer.publish(1, 0)
 }
 
 /// When the workload's campaigns are live.

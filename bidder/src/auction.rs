@@ -129,8 +129,8 @@ pub struct Work {
     fronts: Vec<(usize, Front)>,
     /// Those of them that the first questions leave.
     passed: Vec<Passed>,
-    /// What the model is told of those whose price follows from it.
-    told: Vec<(usize, ctr_model::Features)>,
+    /// What the model is told of those whose price follows from it, beyond what it knows of request and ad alone.
+    told: Vec<(usize, ctr_model::Crosses)>,
     pub(crate) offers: Vec<Offer>,
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) pieces: Vec<(usize, Piece)>,
@@ -168,6 +168,8 @@ pub struct Win {
     pub candidate: Candidate,
     /// What the model was told.
     pub features: ctr_model::Features,
+    /// What it made of that before calibration: click and conversion.
+    pub raw: [f32; 2],
     /// The money it has taken; none for a test.
     pub hold: Option<Hold>,
     /// How long that waits for its notice.

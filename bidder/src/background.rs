@@ -126,7 +126,7 @@ impl Background {
         self.leases.follow(&snapshot, self.terms());
         tracing::info!(
             revision = read,
-            model = snapshot.model.version(),
+            model = snapshot.served.model.version(),
             line_items = snapshot.items.len(),
             "snapshot taken into use"
         );

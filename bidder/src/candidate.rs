@@ -1,6 +1,6 @@
 //! One line item on one impression: its best ad, what that is worth, and the price, or the rule that refuses.
 
-use ctr_model::{Features, Prediction};
+use ctr_model::{Ask, Features, Prediction};
 use domain::campaign::Rotation;
 use domain::creative::CreativeFormat;
 use domain::random::{SplitMix64, mix};
@@ -243,7 +243,13 @@ impl<'a> Slot<'a> {
     /// What the model expects of a winning ad, with the features it was told: they are logged with the bid.
     pub(crate) fn score(&self, auction: &Auction<'_>, ad: &AdFront) -> (Features, Prediction) {
         let features = self.scorer.features(auction, ad);
-        (features, self.scorer.predict(auction, &features))
+        (features, self.expect(auction, ad, Ask::Both))
+    }
+
+    /// What the model expects of an ad.
+    pub(crate) fn expect(&self, auction: &Auction<'_>, ad: &AdFront, ask: Ask) -> Prediction {
+        let crosses = self.scorer.crosses(auction, ad);
+        self.scorer.predict(auction, (ad, &crosses), ask)
     }
 
     /// Whether ads of this shape may fit.

@@ -247,6 +247,7 @@ fn win(auction: &Auction<'_>, slot: &Slot<'_>, candidate: &mut Candidate) -> Res
         imp: slot.position,
         candidate: candidate.clone(),
         features,
+        raw: prediction.raw,
         hold,
         hold_ms,
         quantity: slot.quantity,

@@ -1,7 +1,7 @@
 //! What an impression is worth to a line item and what it bids for it: from its few numbers alone, without reading it.
 
 use ctr_model::engine::prefetch_whole;
-use ctr_model::{Features, Prediction};
+use ctr_model::{Ask, Crosses, Prediction};
 use domain::money::{MICROS_PER_UNIT, Rounding};
 use domain::{BidModel, Cpm, Currency, Micros, Reject};
 
@@ -12,6 +12,7 @@ use crate::explain::Numbers;
 use crate::money::CampaignMoney;
 use crate::price;
 use crate::rules::Offer;
+use crate::score;
 use crate::snapshot::{AdFront, Buys, Front, Quote};
 
 /// The offer taken, campaign-currency micros for one unit of the answer's currency, and the bid's whole cost.
@@ -84,19 +85,22 @@ pub(crate) fn predict(
     auction: &Auction<'_>,
     slot: &Slot<'_>,
     passed: &mut [Passed],
-    told: &mut Vec<(usize, Features)>,
+    told: &mut Vec<(usize, Crosses)>,
 ) {
     told.clear();
     let asked = passed.iter().enumerate();
     let asked = asked.filter(|(_, one)| !matches!(one.quote.bid, BidModel::Cpm(_)));
     told.extend(asked.filter_map(|(at, one)| {
         let (_, ad) = only_ad(auction, slot, one)?;
-        Some((at, slot.scorer.features(auction, ad)))
+        Some((at, slot.scorer.crosses(auction, ad)))
     }));
-    for (at, features) in told {
-        if let Some(one) = passed.get_mut(*at) {
-            one.prediction = Some(slot.scorer.predict(auction, features));
-        }
+    for (at, crosses) in told {
+        let Some(one) = passed.get_mut(*at) else {
+            continue;
+        };
+        let ask = score::ask_for(one.quote.bid);
+        let ad = only_ad(auction, slot, one);
+        one.prediction = ad.map(|(_, ad)| slot.scorer.predict(auction, (ad, crosses), ask));
     }
 }
 
@@ -177,8 +181,12 @@ pub(crate) fn appraise(
 ) -> Result<Priced, Reject> {
     // A price per mille is known without a prediction: the model is asked once it has won.
     if auction.explains || !matches!(means.bid, BidModel::Cpm(_)) {
+        let ask = match auction.explains {
+            true => Ask::Both,
+            false => score::ask_for(means.bid),
+        };
         let asked = means.prediction;
-        let prediction = asked.unwrap_or_else(|| slot.score(auction, ad).1);
+        let prediction = asked.unwrap_or_else(|| slot.expect(auction, ad, ask));
         (numbers.click, numbers.conversion) = (prediction.click, prediction.conversion);
     }
     numbers.value = price::value(means.bid, numbers.click, numbers.conversion);

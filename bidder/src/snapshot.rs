@@ -16,6 +16,7 @@ use proto::openrtb::markup::{Compiler, Markup};
 use crate::frequency::{self, Limit};
 use crate::identity::Scopes;
 use crate::money::CampaignMoney;
+use crate::score::Served;
 use crate::targeting::Index;
 
 mod fronts;
@@ -39,7 +40,7 @@ pub struct Snapshot {
     /// The catalogue's revision.
     pub revision: u64,
     /// What predicts clicks and conversions.
-    pub model: Arc<Model>,
+    pub served: Served,
     /// Campaigns that have a line item in `items`.
     pub campaigns: Vec<LiveCampaign>,
     /// Line items that may deliver, some of them only once their flight begins.
@@ -142,7 +143,7 @@ pub struct Ingredients<'a> {
 impl Snapshot {
     /// Compiles a catalogue, and takes over from the last snapshot what has stayed as it is. A line item with a missing
     /// campaign or creative is idle, never a failure.
-    pub fn build(catalogue: Catalogue, mut with: Ingredients<'_>) -> Self {
+    pub fn build(catalogue: Catalogue, with: Ingredients<'_>) -> Self {
         let creatives = compiled(catalogue.creatives, &with);
         let advertisers = catalogue.advertisers;
         let campaigns: BTreeMap<CampaignId, Campaign> =
@@ -183,13 +184,14 @@ impl Snapshot {
         }
         items.shrink_to_fit();
         live.shrink_to_fit();
+        let fronts = Fronts::build(&items, &live);
         Self {
             revision: catalogue.revision,
-            model: std::mem::replace(&mut with.model, Arc::new(Model::untrained())),
+            served: Served::new(with.model, &fronts.ads),
             index: index_of(&items, with.last),
             currencies: by_use(&items, &live),
             scopes: scopes_of(&items),
-            fronts: Fronts::build(&items, &live),
+            fronts,
             campaigns: live,
             items,
             creatives,

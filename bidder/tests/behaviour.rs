@@ -94,7 +94,7 @@ fn models_are_swapped_in_and_bad_ones_are_refused() {
         answer["seatbid"][0]["bid"][0]["price"].as_f64().unwrap()
     };
     let before = price(&mut world);
-    let mut trainer = ctr_model::Trainer::new();
+    let mut trainer = ctr_model::Trainer::default();
     let logged = world.events();
     let Some(Kind::Bid(bid)) = &logged[0].kind else {
         unreachable!("the first record is the bid")
@@ -105,7 +105,11 @@ fn models_are_swapped_in_and_bad_ones_are_refused() {
     }
     let snapshots: &dyn SnapshotStore = &world.snapshots;
     snapshots
-        .publish(bidder::background::MODEL, 7, &trainer.model(7).encode())
+        .publish(
+            bidder::background::MODEL,
+            7,
+            &trainer.publish(7, 0).encode(),
+        )
         .unwrap();
     world.second();
     let after = price(&mut world);
@@ -124,6 +128,61 @@ fn models_are_swapped_in_and_bad_ones_are_refused() {
         world.bid(BANNER).is_none(),
         "a bad model does not keep a pause from working"
     );
+}
+
+/// Every version of a model that is swapped in while bids are made predicts its own bids again to the last bit, from
+/// the features that they logged: nothing is scored by two versions.
+#[test]
+fn logged_bids_are_predicted_again_to_the_last_bit() {
+    let mut world = World::new(&["banner-cpc"], Config::default());
+    let mut trainers =
+        [ctr_model::ModelKind::Lr, ctr_model::ModelKind::Ffm].map(ctr_model::Trainer::new);
+    let mut models = std::collections::BTreeMap::<u64, Vec<u8>>::new();
+    let mut checked = 0;
+    for version in 1..=12 {
+        assert!(world.bid(BANNER).is_some() && world.bid(KNOWN).is_some());
+        for event in world.events() {
+            let Some(Kind::Bid(bid)) = &event.kind else {
+                continue;
+            };
+            let features = ctr_model::Features::from_slice(&bid.features).unwrap();
+            if let Some(file) = models.get(&bid.model_version) {
+                let again = ctr_model::Model::parse(file).unwrap().predict(&features);
+                let logged = [
+                    bid.predicted_ctr,
+                    bid.predicted_cvr,
+                    bid.raw_ctr,
+                    bid.raw_cvr,
+                ];
+                let again = [again.click, again.conversion, again.raw[0], again.raw[1]];
+                assert_eq!(again.map(f32::to_bits), logged.map(f32::to_bits));
+                checked += 1;
+            }
+            for trainer in &mut trainers {
+                for at in 0..300 {
+                    let served = ctr_model::Served {
+                        model: version - 1,
+                        raw: [0.01; 2],
+                        ..ctr_model::Served::default()
+                    };
+                    trainer.learn_click(&features, at % 3 == 0);
+                    trainer.calibrate_click(&features, &served, at % 3 == 0);
+                    let bought = ctr_model::Look::at_last((at % 2 == 0).then_some(60.0));
+                    trainer.learn_conversion(&features, bought);
+                }
+            }
+        }
+        let trainer = &mut trainers[version as usize % 2];
+        trainer.serves(version);
+        let file = trainer.publish(version, version - 1).encode();
+        let snapshots: &dyn SnapshotStore = &world.snapshots;
+        snapshots
+            .publish(bidder::background::MODEL, version, &file)
+            .unwrap();
+        models.insert(version, file);
+        world.second();
+    }
+    assert!(checked >= 22, "{checked}");
 }
 
 #[test]

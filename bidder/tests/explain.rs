@@ -167,14 +167,14 @@ fn a_bid_is_found_by_its_id_and_predicted_again() {
     assert_eq!(found.reference, bids[0].r#ref.clone().unwrap());
     assert_eq!(found.bid.features, bids[0].features);
     let snapshot = world.bidder.snapshot().unwrap();
-    let again = found.predict_again(&snapshot.model).unwrap();
+    let again = found.predict_again(&snapshot.served.model).unwrap();
     assert_eq!(
         (again.click, again.conversion),
         (found.bid.predicted_ctr, found.bid.predicted_cvr)
     );
     let mut older = found.clone();
     older.bid.model_version += 1;
-    assert_eq!(older.predict_again(&snapshot.model), None);
+    assert_eq!(older.predict_again(&snapshot.served.model), None);
     let missing = find(&world.log, BidId([3; 16])).unwrap();
     assert_eq!(missing, Search::NotThere);
 }

@@ -6,7 +6,11 @@
 
 use std::hint::black_box;
 
-use ctr_model::{CreativeFeatures, Features, Model, RequestFeatures, RequestHalf, Trainer};
+use ctr_model::feature::CreativeHalf;
+use ctr_model::{
+    Ask, Candidates, CreativeFeatures, Features, Model, Published, RequestFeatures, RequestHalf,
+    Trainer,
+};
 use domain::ids::{AdvertiserId, CampaignId, CreativeId, LineItemId};
 use domain::random::SplitMix64;
 use domain::targeting::{DeviceKind, Inventory, Os, Size};
@@ -21,11 +25,16 @@ fn main() {
     } else {
         5
     };
-    let model = trained(rounds * 4);
+    let published = trained(rounds * 4);
+    let model = Model::new(&published).expect("a trainer's model can be served");
+    let halves: Vec<CreativeHalf> = (0..CANDIDATES)
+        .map(|id| CreativeHalf::new(&creative(id)))
+        .collect();
+    let candidates = model.candidates(halves.iter());
     let report = |name: &str, ns: f64| println!("{name:<34} {ns:>8.1} ns per prediction");
     report(
         "half once per request",
-        measure(rounds, |site| once(&model, site)),
+        measure(rounds, |site| once(&model, (&candidates, &halves), site)),
     );
     report(
         "half for every candidate",
@@ -38,7 +47,7 @@ fn main() {
     );
     let clock = SystemClock::new();
     let started = clock.monotonic_us();
-    let bytes = model.encode().len();
+    let bytes = published.encode().len();
     let encoded = clock.monotonic_us() - started;
     println!("{:<34} {bytes:>8} bytes in {encoded} us", "model encoded");
 }
@@ -65,11 +74,15 @@ fn measure(rounds: u64, mut request: impl FnMut(&str) -> f32) -> f64 {
     runs[2]
 }
 
-fn once(model: &Model, site: &str) -> f32 {
+fn once(model: &Model, (candidates, halves): (&Candidates, &[CreativeHalf]), site: &str) -> f32 {
     let half = RequestHalf::new(&request(site));
-    (0..CANDIDATES)
-        .map(|id| model.predict(&half.with(&creative(id))).click)
-        .sum()
+    let score = model.request_score(&half);
+    let click = |(at, own): (usize, &CreativeHalf)| {
+        let crosses = half.crosses_with(own);
+        let predicted = model.predict_with(&score, (candidates, at), (&crosses, Ask::Click));
+        predicted.unwrap_or_default().click
+    };
+    halves.iter().enumerate().map(click).sum()
 }
 
 fn each_time(model: &Model, site: &str) -> f32 {
@@ -85,9 +98,9 @@ fn ready(model: &Model, features: &Features) -> f32 {
         .sum()
 }
 
-fn trained(examples: u64) -> Model {
+fn trained(examples: u64) -> Published {
     let mut rng = SplitMix64::new(1);
-    let mut trainer = Trainer::new();
+    let mut trainer = Trainer::default();
     let clock = SystemClock::new();
     let started = clock.monotonic_us();
     for _ in 0..examples {
@@ -97,7 +110,7 @@ fn trained(examples: u64) -> Model {
     }
     let spent = (clock.monotonic_us() - started) as f64 * 1_000.0 / examples as f64;
     println!("{:<34} {spent:>8.1} ns per example", "learned");
-    trainer.model(1)
+    trainer.publish(1, 0)
 }
 
 fn request(site: &str) -> RequestFeatures<'_> {

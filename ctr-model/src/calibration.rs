@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::weights::{log_odds, probability};
+use crate::odds::{log_odds, probability};
 
 /// Slices kept of one dimension; later ones share the global offset.
 pub const SLICES_MAX: usize = 65_536;
@@ -110,10 +110,20 @@ impl Calibration {
     }
 
     fn offset(&self, keys: &[u32]) -> f32 {
-        let of = |(slices, key): (&BTreeMap<u32, Offset>, &u32)| {
-            slices.get(key).map_or(0.0, |offset| offset.value)
-        };
-        self.kept.ln() + self.global.value + self.slices.iter().zip(keys).map(of).sum::<f32>()
+        let of = |(dimension, key): (usize, &u32)| self.slice(dimension, *key);
+        self.base() + keys.iter().enumerate().map(of).sum::<f32>()
+    }
+
+    /// What is added to every score, in log-odds.
+    pub fn base(&self) -> f32 {
+        self.kept.ln() + self.global.value
+    }
+
+    /// What is added in a slice, in log-odds; 0 where nothing is known.
+    pub fn slice(&self, dimension: usize, key: u32) -> f32 {
+        let slices = self.slices.get(dimension);
+        let offset = slices.and_then(|slices| slices.get(&key));
+        offset.map_or(0.0, |offset| offset.value)
     }
 
     /// Learns from one example what a model predicted; returns what [`Self::apply`] said before.
@@ -130,6 +140,17 @@ impl Calibration {
             }
         }
         p
+    }
+
+    /// A late click on an example that was learned as not clicked: the error was too small by one.
+    pub fn correct(&mut self, keys: &[u32]) {
+        let share = 1.0 / (1 + self.slices.len()) as f32;
+        self.global.learn(share, 0.0, GLOBAL_PRIOR);
+        for (slices, key) in self.slices.iter_mut().zip(keys) {
+            if let Some(offset) = slices.get_mut(key) {
+                offset.learn(1.0, 0.0, SLICE_PRIOR);
+            }
+        }
     }
 
     /// Puts one together, as read from a file.

@@ -9,7 +9,7 @@
 //! would drift together. It is fitted on the delays of conversions alone, given that they came within the clicks' ages: the
 //! density l exp(-l d) / (1 - exp(-l e)).
 
-use crate::weights::{WEIGHT_MAX, log_odds, probability};
+use crate::odds::{WEIGHT_MAX, log_odds, probability};
 
 /// Slots of both tables, as a power of two.
 const TABLE_BITS: u32 = 18;
@@ -47,10 +47,10 @@ pub struct Expected {
 
 /// One linear model with its squared gradients.
 #[derive(Debug, Clone, PartialEq)]
-struct Linear {
-    bias: [f32; 2],
+pub(crate) struct Linear {
+    pub(crate) bias: [f32; 2],
     /// Weight and squared gradients.
-    table: Box<[[f32; 2]]>,
+    pub(crate) table: Box<[[f32; 2]]>,
 }
 
 impl Linear {
@@ -91,11 +91,57 @@ fn slot(token: u32) -> usize {
     (token >> (32 - TABLE_BITS)) as usize
 }
 
+/// How long conversions take, learned from their delays alone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delays(pub(crate) Linear);
+
+impl Default for Delays {
+    fn default() -> Self {
+        Self(Linear::new(-DELAY_S_PRIOR.ln()))
+    }
+}
+
+impl Delays {
+    /// How long a conversion after a click with these features takes on average, in seconds.
+    pub fn mean_s(&self, tokens: &[u32]) -> f32 {
+        let delay = (-self.0.score(tokens)).exp();
+        if delay.is_nan() {
+            DELAY_S_PRIOR
+        } else {
+            delay.clamp(DELAY_S_MIN, DELAY_S_MAX)
+        }
+    }
+
+    /// Learns from a conversion that came so long after its click; later than `horizon_s` it could not have been seen.
+    pub fn learn(&mut self, tokens: &[u32], delay_s: f32, horizon_s: f32) {
+        let (delay_s, mean_s) = (bounded(delay_s), self.mean_s(tokens));
+        let horizon = (bounded(horizon_s).max(delay_s) / mean_s).clamp(1e-3, 50.0);
+        let gradient = 1.0 - delay_s / mean_s - horizon / horizon.exp_m1();
+        let gradient = gradient.clamp(-DELAY_GRADIENT_MAX, DELAY_GRADIENT_MAX);
+        self.0.step(tokens, gradient);
+    }
+}
+
+/// The chance that a click of this age, of which no conversion has come, still converts; `p` is the chance that such a
+/// click ever does.
+pub fn still_converts(p: f32, mean_s: f32, age_s: f32) -> f32 {
+    still_converts_within(p, (mean_s, f32::INFINITY), age_s)
+}
+
+/// As [`still_converts`], where conversions count until `window_s` after the click and `p` is the chance of those.
+pub fn still_converts_within(p: f32, (mean_s, window_s): (f32, f32), age_s: f32) -> f32 {
+    let after = |seconds: f32| (-seconds / mean_s).exp();
+    let never = after(window_s);
+    let open = (after(bounded(age_s)) - never) / (1.0 - never).max(f32::MIN_POSITIVE);
+    let waiting = p * open.clamp(0.0, 1.0);
+    waiting / (1.0 - p + waiting)
+}
+
 /// The conversion head; one thread, deterministic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DelayedHead {
     conversion: Linear,
-    delay: Linear,
+    delay: Delays,
 }
 
 impl DelayedHead {
@@ -103,20 +149,15 @@ impl DelayedHead {
     pub fn new(prior: f32) -> Self {
         Self {
             conversion: Linear::new(log_odds(prior)),
-            delay: Linear::new(-DELAY_S_PRIOR.ln()),
+            delay: Delays::default(),
         }
     }
 
     /// What is expected of a click with these features.
     pub fn expect(&self, tokens: &[u32]) -> Expected {
-        let delay = (-self.delay.score(tokens)).exp();
         Expected {
             conversion: probability(self.conversion.score(tokens)),
-            delay_s: if delay.is_nan() {
-                DELAY_S_PRIOR
-            } else {
-                delay.clamp(DELAY_S_MIN, DELAY_S_MAX)
-            },
+            delay_s: self.delay.mean_s(tokens),
         }
     }
 
@@ -127,7 +168,7 @@ impl DelayedHead {
         I: Iterator<Item = Click<'a>> + Clone,
     {
         self.conversion.restart();
-        self.delay.restart();
+        self.delay.0.restart();
         // Delays first: what they say of open clicks should be right before those are believed.
         for _ in 0..passes {
             clicks.clone().for_each(|click| self.learn_delay(click));
@@ -140,32 +181,20 @@ impl DelayedHead {
     }
 
     fn learn_delay(&mut self, click: Click<'_>) {
-        let Some(delay_s) = click.delay_s.map(bounded) else {
-            return;
-        };
-        let mean_s = self.expect(click.tokens).delay_s;
-        let horizon = (bounded(click.age_s).max(delay_s) / mean_s).clamp(1e-3, 50.0);
-        let gradient = 1.0 - delay_s / mean_s - horizon / horizon.exp_m1();
-        let gradient = gradient.clamp(-DELAY_GRADIENT_MAX, DELAY_GRADIENT_MAX);
-        self.delay.step(click.tokens, gradient);
+        if let Some(delay_s) = click.delay_s {
+            self.delay.learn(click.tokens, delay_s, click.age_s);
+        }
     }
 
     fn learn_conversion(&mut self, click: Click<'_>) {
         let expected = self.expect(click.tokens);
         let label = match click.delay_s {
             Some(_) => 1.0,
-            None => label(expected, bounded(click.age_s)),
+            None => still_converts(expected.conversion, expected.delay_s, click.age_s),
         };
         self.conversion
             .step(click.tokens, label - expected.conversion);
     }
-}
-
-/// The chance that a click of this age without conversion still converts.
-fn label(expected: Expected, age_s: f32) -> f32 {
-    let p = expected.conversion;
-    let waiting = p * (-age_s / expected.delay_s).exp();
-    waiting / (1.0 - p + waiting)
 }
 
 fn bounded(seconds: f32) -> f32 {

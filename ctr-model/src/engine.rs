@@ -20,7 +20,8 @@ pub mod weights;
 
 pub use halves::{Half, Split};
 pub use learner::{Learner, TableStats};
-pub use scorer::{Estimate, Scorer};
+pub use pace::Steps;
+pub use scorer::{Estimate, Scorer, Sums};
 pub use simd::{Level, prefetch, prefetch_whole};
 pub use weights::{Optimiser, Snapshot, Weights};
 
@@ -40,6 +41,8 @@ pub enum Kind {
     Ffm,
     /// As `Ffm`, with a small dense layer over the sums of both.
     DeepFfm,
+    /// As `Ffm`, with factors for the first so many fields alone; the others, such as crosses, have linear weights.
+    Wide(u8),
 }
 
 /// The shape of a model: what has to be equal for weights to fit.
@@ -79,18 +82,27 @@ impl Spec {
             BITS_MIN as usize,
             BITS_MAX as usize,
         )?;
+        if let Kind::Wide(factored) = self.kind {
+            within("fields with factors", usize::from(factored), 1, self.fields)?;
+        }
         match (self.kind, self.k) {
             (Kind::Linear, _) | (_, 4) => Ok(()),
             (_, k) => within("k (4 or 8)", k, 8, 8),
         }
     }
 
-    /// Numbers in a row of factors: `k` for every field.
-    pub fn row_len(&self) -> usize {
+    /// How many fields, from the first, have factors.
+    pub fn factored(&self) -> usize {
         match self.kind {
             Kind::Linear => 0,
-            Kind::Ffm | Kind::DeepFfm => self.fields * self.k,
+            Kind::Ffm | Kind::DeepFfm => self.fields,
+            Kind::Wide(factored) => usize::from(factored),
         }
+    }
+
+    /// Numbers in a row of factors: `k` for every field that has some.
+    pub fn row_len(&self) -> usize {
+        self.factored() * self.k
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub(crate) mod list;
 
+use crate::model::Crosses;
 use domain::ids::{AdvertiserId, CampaignId, CreativeId, LineItemId};
 use domain::limits::FIELD_BYTES_MAX;
 use domain::random::mix;
@@ -152,6 +153,19 @@ impl RequestHalf {
     }
 }
 
+impl RequestHalf {
+    /// The tokens of the crosses with a candidate: all that depends on both.
+    #[inline]
+    pub fn crosses_with(&self, creative: &CreativeHalf) -> Crosses {
+        let (_, mixed) = CROSS_PARTS.split_at(REQUEST_CROSSES);
+        let own = &creative.hashes;
+        std::array::from_fn(|at| {
+            let (_, _, right) = mixed[at];
+            token(end_pair(self.begun[at], own[right - REQUEST_SINGLES]))
+        })
+    }
+}
+
 /// Everything that depends on the candidate alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CreativeHalf {
@@ -167,6 +181,11 @@ impl CreativeHalf {
             hashes[i] = hash(SINGLE_SALTS[REQUEST_SINGLES + i], value);
         }
         Self { hashes }
+    }
+
+    /// Its single features' tokens, in the list's order.
+    pub(crate) fn tokens(&self) -> [u32; SINGLES.len() - REQUEST_SINGLES] {
+        self.hashes.map(token)
     }
 }
 

@@ -1,34 +1,37 @@
-//! Model and trainer files: layout, checksum, and what is refused. Models trained on tables are in `trained.rs`.
+//! Model and trainer files: layout, checksum, and what is refused. Each head of either is a file of `trained.rs`.
 //!
-//! Little-endian throughout. A varint is LEB128. Both files are sparse: only slots that are not zero are
-//! written, so that a young model is a few kilobytes and publishing each second is cheap.
+//! Little-endian throughout. A varint is LEB128.
 //!
 //! | bytes | model `PLCM` | trainer `PLCT` |
 //! |---|---|---|
 //! | 4 | magic | magic |
-//! | 2 | format, 1 | format, 1 |
-//! | 2 | table bits | table bits |
+//! | 2 | format, 2 | format, 2 |
 //! | 8 | feature list hash | feature list hash |
-//! | | version u64; evaluation: per head examples u64, log loss, baseline, AUC, calibration f64 (NaN: not known) | position length u32, position; per head: progress (examples u64, four sums f64, count u32 of bins, each index u16 and three f64) |
-//! | | bias f32 per head | per head bias and its information f32 |
-//! | 4 | slots written | slots written, click head then conversion head |
-//! | | per slot: varint gap * 4 + mask of the heads (1 click, 2 conversion), then their f32 | per slot: varint gap, mean f32, information f32 |
+//! | | version u64, parent u64 | position length u32, position |
+//! | | | published versions u32, each its number u64 and its examples u64 |
+//! | | | per head: progress (examples u64, four sums f64, count u32 of bins, each index u16 and three f64) |
+//! | | | delays: intercept two f32, slots u32, per slot varint gap and two f32 |
+//! | | per head length u32 and its file, 16 bits a number | per head length u32 and its file, in full |
 //! | 4 | CRC-32 of all before | CRC-32 of all before |
 //!
-//! A gap is the distance from the slot before, less one; the first counts from slot -1.
+//! The click head comes first. A gap is the distance from the slot before, less one; the first counts from slot -1.
 
 mod blocks;
 mod reader;
 mod trained;
 
+use std::collections::BTreeMap;
+
 use crate::calibration::CalibrationError;
+use crate::delayed::Delays;
 use crate::engine::weights::WeightsError;
 use crate::feature::list_hash;
-use crate::metrics::{BINS, Figures, Progressive};
-use crate::model::{Evaluation, Model};
+use crate::fields::{self, CALIBRATED_BY, ModelKind};
+use crate::metrics::{BINS, Progressive};
+use crate::published::Published;
 use crate::table::ColumnsError;
-use crate::train::Trainer;
-use crate::weights::{Head, SLOTS, TABLE_BITS};
+use crate::train::{Head, Trainer};
+use crate::trained::Trained;
 use reader::Reader;
 
 pub use blocks::Precision;
@@ -36,7 +39,9 @@ pub(crate) use trained::{encode as encode_trained, parse as parse_trained};
 
 const MODEL_MAGIC: [u8; 4] = *b"PLCM";
 const TRAINER_MAGIC: [u8; 4] = *b"PLCT";
-const FORMAT: u16 = 1;
+const FORMAT: u16 = 2;
+/// Most published versions that are read.
+const NUMBERS_MAX: usize = 1 << 20;
 /// Largest file read, in bytes: four times a full trainer's, so a wrong file is refused unread.
 pub const FILE_BYTES_MAX: usize = 320 << 20;
 /// Longest position kept for a trainer's caller, in bytes.
@@ -54,15 +59,11 @@ pub enum ModelError {
         found: [u8; 4],
     },
     /// Written by another release.
-    #[error("file format {found}, this release reads {FORMAT}; write it anew with this release")]
+    #[error("file format {found}, this release reads {expected}; write it anew with this release")]
     Format {
+        /// The number of the format that is read.
+        expected: u16,
         /// The file's format number.
-        found: u16,
-    },
-    /// Another table size.
-    #[error("table of 2^{found} slots, this release has 2^{TABLE_BITS}; train it anew")]
-    Table {
-        /// The file's exponent.
         found: u16,
     },
     /// Trained on other features.
@@ -110,64 +111,48 @@ pub enum ModelError {
     Calibration(#[from] CalibrationError),
 }
 
-pub(crate) fn encode_model(model: &Model) -> Vec<u8> {
+pub(crate) fn encode_model(model: &Published) -> Vec<u8> {
     let mut out = header(MODEL_MAGIC);
     out.extend(model.version.to_le_bytes());
-    put_figures(&mut out, &model.evaluation.click);
-    put_figures(&mut out, &model.evaluation.conversion);
-    model
-        .bias
-        .iter()
-        .for_each(|bias| out.extend(bias.to_le_bytes()));
-    let used = |pair: &[f32; 2]| pair[0] != 0.0 || pair[1] != 0.0;
-    put_count(
-        &mut out,
-        model.weights.iter().filter(|pair| used(pair)).count(),
-    );
-    let mut next = 0;
-    for (slot, pair) in model
-        .weights
-        .iter()
-        .enumerate()
-        .filter(|(_, pair)| used(pair))
-    {
-        let mask = usize::from(pair[0] != 0.0) | usize::from(pair[1] != 0.0) << 1;
-        put_varint(&mut out, (slot - next) << 2 | mask);
-        pair.iter()
-            .filter(|weight| **weight != 0.0)
-            .for_each(|w| out.extend(w.to_le_bytes()));
-        next = slot + 1;
-    }
+    out.extend(model.parent.to_le_bytes());
+    put_file(&mut out, &model.click);
+    put_file(&mut out, &model.conversion);
     sealed(out)
 }
 
-pub(crate) fn parse_model(bytes: &[u8]) -> Result<Model, ModelError> {
+pub(crate) fn parse_model(bytes: &[u8]) -> Result<Published, ModelError> {
     let mut reader = open(bytes, MODEL_MAGIC, "model")?;
-    let version = reader.u64("version")?;
-    let evaluation = Evaluation {
-        click: figures(&mut reader)?,
-        conversion: figures(&mut reader)?,
+    let published = Published {
+        version: reader.u64("version")?,
+        parent: reader.u64("parent")?,
+        click: read_file(&mut reader, "click")?,
+        conversion: read_file(&mut reader, "conversion")?,
     };
-    let bias = [reader.weight("bias")?, reader.weight("bias")?];
-    let count = reader.count(SLOTS, 1, "slots")?;
-    let mut weights = vec![[0.0; 2]; SLOTS].into_boxed_slice();
-    let mut next = 0;
-    for _ in 0..count {
-        let entry = reader.varint("slot")?;
-        let pair = place(&mut next, entry >> 2, &mut weights)?;
-        for (head, weight) in pair.iter_mut().enumerate() {
-            if entry >> head & 1 == 1 {
-                *weight = reader.weight("weight")?;
-            }
-        }
-    }
     reader.finish()?;
-    Ok(Model {
-        version,
-        evaluation,
-        bias,
-        weights,
-    })
+    Ok(published)
+}
+
+/// A head within a file.
+fn put_file(out: &mut Vec<u8>, head: &Trained) {
+    let file = encode_trained(head);
+    put_count(out, file.len());
+    out.extend(file);
+}
+
+fn read_file(reader: &mut Reader<'_>, label: &'static str) -> Result<Trained, ModelError> {
+    let length = reader.count(FILE_BYTES_MAX, 1, label)?;
+    let head = parse_trained(reader.take(length, label)?)?;
+    let expected = fields::named(label)?;
+    if head.columns != expected {
+        return Err(ModelError::FeatureList {
+            expected: expected.hash(),
+            found: head.columns.hash(),
+        });
+    }
+    if ModelKind::of(head.spec()).is_none() || head.calibrated_by != CALIBRATED_BY {
+        return Err(ModelError::Number { what: "shape" });
+    }
+    Ok(head)
 }
 
 pub(crate) fn encode_trainer(trainer: &Trainer, position: &[u8]) -> Vec<u8> {
@@ -178,10 +163,16 @@ pub(crate) fn encode_trainer(trainer: &Trainer, position: &[u8]) -> Vec<u8> {
     );
     put_count(&mut out, position.len());
     out.extend(position);
-    put_progress(&mut out, &trainer.click_progress);
-    put_progress(&mut out, &trainer.conversion_progress);
-    put_head(&mut out, &trainer.click);
-    put_head(&mut out, &trainer.conversion);
+    put_count(&mut out, trainer.published.len());
+    for (version, examples) in &trainer.published {
+        out.extend(version.to_le_bytes());
+        out.extend(examples.to_le_bytes());
+    }
+    put_progress(&mut out, &trainer.click.progress);
+    put_progress(&mut out, &trainer.conversion.progress);
+    put_delays(&mut out, &trainer.delays);
+    put_file(&mut out, &trainer.click.save("click"));
+    put_file(&mut out, &trainer.conversion.save("conversion"));
     sealed(out)
 }
 
@@ -189,19 +180,68 @@ pub(crate) fn parse_trainer(bytes: &[u8]) -> Result<(Trainer, Vec<u8>), ModelErr
     let mut reader = open(bytes, TRAINER_MAGIC, "trainer")?;
     let length = reader.count(POSITION_BYTES_MAX, 1, "position")?;
     let position = reader.take(length, "position")?.to_vec();
-    let mut trainer = Trainer::new();
-    trainer.click_progress = progress(&mut reader)?;
-    trainer.conversion_progress = progress(&mut reader)?;
-    read_head(&mut reader, &mut trainer.click)?;
-    read_head(&mut reader, &mut trainer.conversion)?;
+    let mut published = BTreeMap::new();
+    for _ in 0..reader.count(NUMBERS_MAX, 16, "versions")? {
+        published.insert(reader.u64("versions")?, reader.u64("versions")?);
+    }
+    let (click, conversion) = (progress(&mut reader)?, progress(&mut reader)?);
+    let delays = delays(&mut reader)?;
+    let trainer = Trainer {
+        click: Head::restore(&read_file(&mut reader, "click")?, click)?,
+        conversion: Head::restore(&read_file(&mut reader, "conversion")?, conversion)?,
+        delays,
+        published,
+    };
     reader.finish()?;
     Ok((trainer, position))
+}
+
+fn put_delays(out: &mut Vec<u8>, delays: &Delays) {
+    let put = |out: &mut Vec<u8>, pair: &[f32; 2]| {
+        pair.iter()
+            .for_each(|number| out.extend(number.to_le_bytes()));
+    };
+    let fresh = Delays::default()
+        .0
+        .table
+        .first()
+        .copied()
+        .unwrap_or_default();
+    let used = || {
+        delays
+            .0
+            .table
+            .iter()
+            .enumerate()
+            .filter(|(_, pair)| **pair != fresh)
+    };
+    put(out, &delays.0.bias);
+    put_count(out, used().count());
+    let mut next = 0;
+    for (slot, pair) in used() {
+        put_varint(out, slot - next);
+        put(out, pair);
+        next = slot + 1;
+    }
+}
+
+fn delays(reader: &mut Reader<'_>) -> Result<Delays, ModelError> {
+    let mut delays = Delays::default();
+    let pair = |reader: &mut Reader<'_>| -> Result<[f32; 2], ModelError> {
+        Ok([reader.weight("delays")?, reader.information("delays")?])
+    };
+    delays.0.bias = pair(reader)?;
+    let mut next = 0;
+    for _ in 0..reader.count(delays.0.table.len(), 9, "delays")? {
+        let gap = reader.varint("delays")?;
+        *place(&mut next, gap, &mut delays.0.table)? = pair(reader)?;
+    }
+    Ok(delays)
 }
 
 fn header(magic: [u8; 4]) -> Vec<u8> {
     let mut out = magic.to_vec();
     out.extend(FORMAT.to_le_bytes());
-    out.extend((TABLE_BITS as u16).to_le_bytes());
     out.extend(list_hash().to_le_bytes());
     out
 }
@@ -228,13 +268,12 @@ fn open<'a>(
     }
     let format = u16::from_le_bytes(reader.array("format")?);
     if format != FORMAT {
-        return Err(ModelError::Format { found: format });
+        return Err(ModelError::Format {
+            expected: FORMAT,
+            found: format,
+        });
     }
     reader.check_seal()?;
-    let bits = u16::from_le_bytes(reader.array("table bits")?);
-    if u32::from(bits) != TABLE_BITS {
-        return Err(ModelError::Table { found: bits });
-    }
     let list = reader.u64("feature list")?;
     if list != list_hash() {
         return Err(ModelError::FeatureList {
@@ -256,61 +295,6 @@ fn place<'a, T>(next: &mut usize, gap: u64, table: &'a mut [T]) -> Result<&'a mu
         table.get_mut(slot)
     });
     entry.ok_or(outside)
-}
-
-fn put_head(out: &mut Vec<u8>, head: &Head) {
-    out.extend(head.bias.to_le_bytes());
-    out.extend(head.bias_information.to_le_bytes());
-    let slots = || head.mean.iter().zip(&head.information).enumerate();
-    let used = |mean: f32, information: f32| mean != 0.0 || information != 0.0;
-    put_count(
-        out,
-        slots()
-            .filter(|(_, (mean, information))| used(**mean, **information))
-            .count(),
-    );
-    let mut next = 0;
-    for (slot, (mean, information)) in slots().filter(|(_, (m, i))| used(**m, **i)) {
-        put_varint(out, slot - next);
-        out.extend(mean.to_le_bytes());
-        out.extend(information.to_le_bytes());
-        next = slot + 1;
-    }
-}
-
-fn read_head(reader: &mut Reader<'_>, head: &mut Head) -> Result<(), ModelError> {
-    head.bias = reader.weight("bias")?;
-    head.bias_information = reader.information("bias")?;
-    let mut next = 0;
-    for _ in 0..reader.count(SLOTS, 9, "slots")? {
-        let gap = reader.varint("slot")?;
-        let mut at = next;
-        *place(&mut at, gap, &mut head.mean)? = reader.weight("weight")?;
-        *place(&mut next, gap, &mut head.information)? = reader.information("information")?;
-    }
-    Ok(())
-}
-
-fn put_figures(out: &mut Vec<u8>, figures: &Figures) {
-    out.extend(figures.examples.to_le_bytes());
-    for figure in [
-        figures.log_loss,
-        figures.baseline_log_loss,
-        figures.auc,
-        figures.calibration,
-    ] {
-        out.extend(figure.unwrap_or(f64::NAN).to_le_bytes());
-    }
-}
-
-fn figures(reader: &mut Reader<'_>) -> Result<Figures, ModelError> {
-    Ok(Figures {
-        examples: reader.u64("evaluation")?,
-        log_loss: reader.figure("log loss")?,
-        baseline_log_loss: reader.figure("baseline log loss")?,
-        auc: reader.figure("auc")?,
-        calibration: reader.figure("calibration")?,
-    })
 }
 
 fn put_progress(out: &mut Vec<u8>, progress: &Progressive) {

@@ -2,7 +2,7 @@
 
 pub mod tally;
 
-use crate::weights::{log_odds, off_the_ends};
+use crate::odds::{log_odds, off_the_ends};
 
 /// The mean of -ln(probability given to what happened), in nats.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -140,6 +140,11 @@ impl Progressive {
         bin[1] += 1.0;
         self.sums[1] += 1.0;
         self.sums[3] = (self.sums[3] + loss(predicted, true) - loss(predicted, false)).max(0.0);
+    }
+
+    /// Positives among the examples that the figures speak of.
+    pub fn positives(&self) -> u64 {
+        self.sums[1] as u64
     }
 
     /// The figures so far.

@@ -5,6 +5,7 @@ use crate::engine::learner::Learner;
 use crate::engine::weights::{Optimiser, Snapshot, Weights, WeightsError};
 use crate::engine::{Scorer, Spec};
 use crate::file::{self, ModelError, Precision};
+use crate::metrics::Progressive;
 use crate::metrics::tally::Tally;
 use crate::table::Columns;
 
@@ -34,6 +35,23 @@ impl From<&Tally> for Scores {
             auc: tally.auc(),
             rig: tally.rig(),
             calibration: tally.calibration(),
+        }
+    }
+}
+
+impl From<&Progressive> for Scores {
+    fn from(progress: &Progressive) -> Self {
+        let figures = progress.figures();
+        let both = figures.log_loss.zip(figures.baseline_log_loss);
+        Self {
+            rows: figures.examples,
+            clicks: progress.positives(),
+            log_loss: figures.log_loss,
+            auc: figures.auc,
+            rig: both
+                .filter(|(_, least)| *least > 0.0)
+                .map(|(found, best)| 1.0 - found / best),
+            calibration: figures.calibration,
         }
     }
 }

@@ -134,6 +134,8 @@ proptest! {
             privacy,
             revision: revision as u64,
             modifier_ppm,
+            raw_ctr: float,
+            raw_cvr: 0.5,
         };
         let bid = Bid {
             // Only clicks and conversions say whose segments a user may come into.
@@ -155,6 +157,8 @@ proptest! {
             privacy: Some(privacy),
             revision: revision as u64,
             modifier_ppm,
+            raw_ctr: float,
+            raw_cvr: 0.5,
         };
         let event: Event = event(EventId([3; 16]), &text, Timestamp(at), Kind::Bid(bid));
         let mut out = b"before".to_vec();

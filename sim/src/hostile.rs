@@ -5,8 +5,9 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use ctr_model::Model;
+use ctr_model::feature::FIELDS;
 use ctr_model::trained::Trained;
+use ctr_model::{Features, Model, Published};
 use domain::limits::REQUEST_BODY_BYTES_MAX;
 use domain::random::SplitMix64;
 use domain::{Cpm, Timestamp};
@@ -197,8 +198,11 @@ pub fn model_file(data: &[u8]) {
             let predicted = model.scorer().map(|mut scorer| scorer.predict(&columns));
             assert!(predicted.is_ok_and(|p| (0.0..=1.0).contains(&p)));
         }
-        if let Ok(model) = Model::parse(file) {
-            assert!(Model::parse(&model.encode()).is_ok());
+        if let Ok(published) = Published::parse(file) {
+            assert!(Published::parse(&published.encode()).is_ok());
+            let predicted =
+                Model::new(&published).map(|model| model.predict(&Features([7; FIELDS])));
+            assert!(predicted.is_ok_and(|p| (0.0..=1.0).contains(&p.click)));
         }
     }
 }

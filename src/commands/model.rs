@@ -97,6 +97,7 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::Linear => "lr",
         Kind::Ffm => "ffm",
         Kind::DeepFfm => "deepffm",
+        Kind::Wide(_) => "wide",
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) struct File {
     pub admin: Admin,
     pub log: Log,
     pub updater: Updater,
+    pub model: Model,
     pub rates: Rates,
     /// By the name in `/bid/{exchange}`.
     pub exchange: BTreeMap<String, Exchange>,
@@ -153,6 +154,21 @@ pub(crate) struct Updater {
     pub gate_calibration: f64,
 }
 
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Model {
+    pub kind: ModelKind,
+}
+
+/// What predicts clicks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ModelKind {
+    Lr,
+    #[default]
+    Ffm,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Rates {
@@ -279,6 +295,7 @@ impl Default for File {
             admin: Admin::default(),
             log: Log::default(),
             updater: Updater::default(),
+            model: Model::default(),
             rates: Rates::default(),
             exchange: BTreeMap::from([("generic".to_owned(), Exchange::default())]),
         }

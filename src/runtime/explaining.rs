@@ -80,7 +80,7 @@ impl Explaining {
         };
         match served::find(self.log.as_ref(), id) {
             Ok(Search::Found(found)) => {
-                Json(ServedJson::new(*found, &snapshot.model)).into_response()
+                Json(ServedJson::new(*found, &snapshot.served.model)).into_response()
             }
             Ok(missing) => refuse(StatusCode::NOT_FOUND, &not_found(&missing)),
             Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),

@@ -11,6 +11,8 @@ pub struct Config {
     pub click_window_ms: i64,
     /// How long after a click it is learned from, converted or not, in milliseconds.
     pub conversion_window_ms: i64,
+    /// What models of clicks are made of.
+    pub model: ctr_model::ModelKind,
     /// How often a new model is published, in milliseconds.
     pub publish_every_ms: i64,
     /// How often the learner's own state is saved, in milliseconds.
@@ -27,6 +29,7 @@ impl Default for Config {
             lateness_ms: 60_000,
             click_window_ms: 30_000,
             conversion_window_ms: 3_600_000,
+            model: ctr_model::ModelKind::default(),
             publish_every_ms: 5_000,
             checkpoint_every_ms: 30_000,
             // About 200 bytes each.

@@ -2,13 +2,17 @@
 //!
 //! Every impression becomes one example when its click window has passed on the events' own time, clicked or not:
 //! learning clicks at once and the rest later would make a young model believe that everybody clicks. A click after
-//! the window corrects the example at once. Clicks become conversion examples the same way after theirs.
+//! the window corrects the example at once. A click is looked at several times, at the same ages whether it has
+//! converted or not, until its attribution window has passed: conversions take long, and young clicks say little.
 //! The whole state goes into the learner's checkpoint, so that after a crash no example is lost or learned twice.
 
 use std::collections::BTreeMap;
 
-use ctr_model::Features;
+use ctr_model::{Features, Look, Served};
 use domain::{BidId, Timestamp};
+
+/// The age of a click at its first look, in milliseconds; each following look is at twice the age.
+const FIRST_LOOK_MS: i64 = 30_000;
 
 /// A labelled example.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,13 +23,15 @@ pub enum Example {
         features: Features,
         /// Whether it was clicked.
         clicked: bool,
-        /// What was predicted when the bid was made.
-        predicted: f32,
+        /// What the bid was made with.
+        served: Served,
     },
     /// An impression that was learned as not clicked was clicked after all.
-    LateClick(Features),
-    /// A click converted, or did not within the window.
-    Conversion(Features, bool),
+    LateClick(Features, Served),
+    /// A click, as it is known at one of its ages.
+    Conversion(Features, Look),
+    /// A click whose attribution window has passed, and whether it has converted.
+    Settled(Features, Served, bool),
 }
 
 /// What is known of one bid so far.
@@ -33,18 +39,20 @@ pub enum Example {
 pub struct Pending {
     /// From the bid's record, which may come after its impression.
     pub features: Option<Features>,
-    /// What was predicted.
-    pub predicted: f32,
+    /// What it was made with.
+    pub served: Served,
     /// When it was shown.
     pub shown_at: Option<Timestamp>,
     /// When it was clicked.
     pub clicked_at: Option<Timestamp>,
-    /// Whether it converted.
-    pub converted: bool,
+    /// When it converted.
+    pub converted_at: Option<Timestamp>,
     /// A click example was made, with this label.
     pub click_label: Option<bool>,
-    /// A conversion example was made.
+    /// Its conversion was learned.
     pub conversion_labelled: bool,
+    /// How often the click was looked at.
+    pub looks: u32,
     /// The newest event of it, for forgetting the oldest.
     pub touched: Timestamp,
 }
@@ -59,6 +67,8 @@ pub struct Joiner {
     /// Bids by when they are to be looked at next.
     due: BTreeMap<(Timestamp, BidId), ()>,
     watermark: Timestamp,
+    /// The first event.
+    started: Option<Timestamp>,
     examples: Vec<Example>,
 }
 
@@ -72,6 +82,7 @@ impl Joiner {
             pending: BTreeMap::new(),
             due: BTreeMap::new(),
             watermark: Timestamp(0),
+            started: None,
             examples: Vec::new(),
         }
     }
@@ -79,10 +90,10 @@ impl Joiner {
     /// A join that goes on from saved bids.
     pub fn restore(
         &mut self,
-        watermark: Timestamp,
+        (watermark, started): (Timestamp, Option<Timestamp>),
         pending: impl IntoIterator<Item = (BidId, Pending)>,
     ) {
-        self.watermark = watermark;
+        (self.watermark, self.started) = (watermark, started);
         for (bid, pending) in pending {
             self.due.insert((self.next_look(&pending), bid), ());
             self.pending.insert(bid, pending);
@@ -90,15 +101,25 @@ impl Joiner {
     }
 
     /// What has to be saved.
-    pub fn state(&self) -> (Timestamp, impl Iterator<Item = (&BidId, &Pending)>) {
-        (self.watermark, self.pending.iter())
+    pub fn state(&self) -> impl Iterator<Item = (&BidId, &Pending)> {
+        self.pending.iter()
+    }
+
+    /// The newest event's time.
+    pub fn watermark(&self) -> Timestamp {
+        self.watermark
+    }
+
+    /// The first event's time.
+    pub fn started(&self) -> Option<Timestamp> {
+        self.started
     }
 
     /// A bid's record.
-    pub fn bid(&mut self, bid: BidId, at: Timestamp, features: Features, predicted: f32) {
+    pub fn bid(&mut self, bid: BidId, at: Timestamp, features: Features, served: Served) {
         self.touch(bid, at, |pending| {
             pending.features = Some(features);
-            pending.predicted = predicted;
+            pending.served = served;
         });
     }
 
@@ -119,7 +140,9 @@ impl Joiner {
 
     /// Its conversion.
     pub fn conversion(&mut self, bid: BidId, at: Timestamp) {
-        self.touch(bid, at, |pending| pending.converted = true);
+        self.touch(bid, at, |pending| {
+            pending.converted_at = pending.converted_at.or(Some(at));
+        });
     }
 
     fn touch(&mut self, bid: BidId, at: Timestamp, change: impl FnOnce(&mut Pending)) {
@@ -136,6 +159,7 @@ impl Joiner {
         self.due.insert((self.next_look(&pending), bid), ());
         self.pending.insert(bid, pending);
         self.watermark = self.watermark.max(at);
+        self.started = Some(self.started.map_or(at, |started| started.min(at)));
     }
 
     /// Makes the examples whose windows have passed and forgets what is finished or too much.
@@ -161,23 +185,57 @@ impl Joiner {
         let Some(features) = pending.features else {
             return;
         };
-        let watermark = self.watermark;
-        let passed = |since: Option<Timestamp>, window| {
-            since.is_some_and(|at| at.plus_ms(window) <= watermark)
-        };
-        if pending.click_label.is_none() && passed(pending.shown_at, self.click_window_ms) {
+        let shown = pending.shown_at.map(|at| at.plus_ms(self.click_window_ms));
+        if pending.click_label.is_none() && shown.is_some_and(|at| at <= self.watermark) {
             let clicked = pending.clicked_at.is_some();
             pending.click_label = Some(clicked);
             self.examples.push(Example::Click {
                 features,
                 clicked,
-                predicted: pending.predicted,
+                served: pending.served,
             });
         }
-        if !pending.conversion_labelled && passed(pending.clicked_at, self.conversion_window_ms) {
-            pending.conversion_labelled = true;
-            self.examples
-                .push(Example::Conversion(features, pending.converted));
+        if let Some(clicked) = pending.clicked_at {
+            self.look(pending, features, clicked);
+        }
+    }
+
+    /// Looks at a click at the last of the ages that it has reached since the look before.
+    fn look(&mut self, pending: &mut Pending, features: Features, clicked: Timestamp) {
+        let (reached, before) = (self.watermark.since(clicked), pending.looks);
+        while self.age_of(pending.looks).is_some_and(|age| age <= reached) {
+            pending.looks += 1;
+        }
+        let age_at = |looks: u32| looks.checked_sub(1).and_then(|look| self.age_of(look));
+        let Some(age) = age_at(pending.looks).filter(|_| pending.looks > before) else {
+            return;
+        };
+        let delay = pending.converted_at.map(|at| at.since(clicked).max(0));
+        let delay = delay.filter(|delay| *delay <= age);
+        let known = self.watermark.since(self.started.unwrap_or(clicked));
+        let look = Look {
+            age_s: seconds(age),
+            before_s: age_at(before).map(seconds),
+            delay_s: delay.map(seconds),
+            horizon_s: seconds(known.min(self.conversion_window_ms)),
+            window_s: seconds(self.conversion_window_ms),
+        };
+        if !std::mem::replace(&mut pending.conversion_labelled, delay.is_some()) {
+            self.examples.push(Example::Conversion(features, look));
+        }
+        if self.age_of(pending.looks).is_none() {
+            let settled = Example::Settled(features, pending.served, delay.is_some());
+            self.examples.push(settled);
+        }
+    }
+
+    /// The age of a click at its look of this number, in milliseconds; none after the last.
+    fn age_of(&self, look: u32) -> Option<i64> {
+        let window = self.conversion_window_ms;
+        let before = look.checked_sub(1).map(doubled);
+        match doubled(look) {
+            _ if before.is_some_and(|before| before >= window) => None,
+            age => Some(age.min(window)),
         }
     }
 
@@ -188,7 +246,11 @@ impl Joiner {
             (Some(shown), _) if unlabelled && pending.features.is_some() => {
                 shown.plus_ms(self.click_window_ms)
             }
-            (_, Some(clicked)) if !unlabelled => clicked.plus_ms(self.conversion_window_ms),
+            (_, Some(clicked)) if !unlabelled => {
+                let age = self.age_of(pending.looks);
+                let age = age.filter(|_| !pending.conversion_labelled);
+                clicked.plus_ms(age.unwrap_or(self.conversion_window_ms))
+            }
             // Kept for a late click, or waiting for an impression or a bid record that may never come.
             _ => pending
                 .touched
@@ -218,8 +280,16 @@ fn correct_late_click(pending: &mut Pending, out: &mut Vec<Example>) {
         (pending.features, pending.clicked_at, pending.click_label)
     {
         pending.click_label = Some(true);
-        out.push(Example::LateClick(features));
+        out.push(Example::LateClick(features, pending.served));
     }
+}
+
+fn doubled(look: u32) -> i64 {
+    FIRST_LOOK_MS.saturating_mul(1 << look.min(40))
+}
+
+fn seconds(ms: i64) -> f32 {
+    ms as f32 / 1_000.0
 }
 
 #[cfg(test)]

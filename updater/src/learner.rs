@@ -1,7 +1,7 @@
 //! The model's sink: labelled examples into the trainer, models out, and a checkpoint to go on from.
 
 use ctr_model::metrics::Progressive;
-use ctr_model::{Features, ModelError, Trainer, feature};
+use ctr_model::{Features, ModelError, ModelKind, Served, Trainer, feature};
 use domain::{BidId, Timestamp};
 use prost::Message;
 use proto::event::Kind;
@@ -15,6 +15,8 @@ use crate::judge::Contest;
 use crate::service::Service;
 use crate::{UpdaterError, metrics};
 
+/// What was not seen for some of these spans makes room, in milliseconds: six hours.
+const EPOCH_MS: i64 = 6 * 3_600_000;
 /// The name under which the learner saves itself.
 pub const CHECKPOINT: &str = "learner";
 
@@ -26,6 +28,7 @@ pub struct Learner {
     /// Predictions as served, against what happened.
     served: Progressive,
     learned_since_publish: bool,
+    epoch: i64,
     service: Service,
     checkpoint_version: u64,
     published_at: Timestamp,
@@ -45,7 +48,7 @@ impl Learner {
         now: Timestamp,
     ) -> Result<Self, UpdaterError> {
         let mut learner = Self {
-            trainer: Trainer::new(),
+            trainer: Trainer::new(config.model),
             joiner: Joiner::new(
                 config.click_window_ms,
                 config.conversion_window_ms,
@@ -54,6 +57,7 @@ impl Learner {
             offsets: Offsets::default(),
             served: Progressive::default(),
             learned_since_publish: false,
+            epoch: 0,
             service: Service::open(snapshots, config.gate)?,
             checkpoint_version: 0,
             published_at: now,
@@ -63,18 +67,24 @@ impl Learner {
         };
         if let Some((version, bytes)) = snapshots.load(CHECKPOINT)? {
             learner.checkpoint_version = version;
-            if let Err(error) = learner.restore(&bytes) {
-                // A new feature list, or damage: the log is read again and the model learned anew.
-                tracing::warn!(%error, version, "learner checkpoint refused, learning anew");
+            // Another kind of model, a new feature list, or damage: the log is read again and the model learned anew.
+            match learner.restore(&bytes, config.model) {
+                Ok(true) => {}
+                Ok(false) => tracing::info!(version, "another model is configured, learning anew"),
+                Err(error) => {
+                    tracing::warn!(%error, version, "learner checkpoint refused, learning anew");
+                }
             }
         }
         Ok(learner)
     }
 
-    fn restore(&mut self, bytes: &[u8]) -> Result<(), ModelError> {
+    /// Whether it goes on from there.
+    fn restore(&mut self, bytes: &[u8], kind: ModelKind) -> Result<bool, ModelError> {
         let (trainer, position) = Trainer::parse(bytes)?;
-        let Ok(position) = wire::LearnerPosition::decode(position.as_slice()) else {
-            return Ok(());
+        let position = wire::LearnerPosition::decode(position.as_slice());
+        let Some(position) = position.ok().filter(|_| trainer.kind() == kind) else {
+            return Ok(false);
         };
         self.trainer = trainer;
         if let Some(contest) = Contest::from_sums(&position.judged) {
@@ -85,9 +95,13 @@ impl Learner {
                 .advance(&entry.topic, entry.partition, entry.next);
         }
         let pending = position.pending.iter().filter_map(decode_pending);
-        self.joiner
-            .restore(Timestamp(position.watermark_ms), pending);
-        Ok(())
+        let times = (
+            Timestamp(position.watermark_ms),
+            position.started_ms.map(Timestamp),
+        );
+        self.joiner.restore(times, pending);
+        self.epoch = self.joiner.watermark().0.div_euclid(EPOCH_MS);
+        Ok(true)
     }
 
     /// How far it has read.
@@ -111,7 +125,12 @@ impl Learner {
         match kind {
             Kind::Bid(made) => match Features::from_slice(&made.features) {
                 Some(features) if made.feature_list == feature::list_hash() => {
-                    self.joiner.bid(bid, at, features, made.predicted_ctr);
+                    let served = Served {
+                        model: made.model_version,
+                        predicted: [made.predicted_ctr, made.predicted_cvr],
+                        raw: [made.raw_ctr, made.raw_cvr],
+                    };
+                    self.joiner.bid(bid, at, features, served);
                 }
                 _ => ::metrics::counter!(metrics::EXAMPLES_REFUSED).increment(1),
             },
@@ -137,18 +156,29 @@ impl Learner {
                 Example::Click {
                     features,
                     clicked,
-                    predicted,
+                    served,
                 } => {
-                    self.served.add(predicted, clicked);
+                    self.served.add(served.predicted[0], clicked);
                     let learner = self.trainer.learn_click(&features, clicked);
                     self.service.observe(&features, learner, clicked);
+                    self.trainer.calibrate_click(&features, &served, clicked);
                 }
-                Example::LateClick(features) => self.trainer.correct_click(&features),
-                Example::Conversion(features, converted) => {
-                    self.trainer.learn_conversion(&features, converted);
+                Example::LateClick(features, served) => {
+                    self.trainer.correct_click(&features, &served);
+                }
+                Example::Conversion(features, look) => {
+                    self.trainer.learn_conversion(&features, look);
+                }
+                Example::Settled(features, served, converted) => {
+                    let trainer = &mut self.trainer;
+                    trainer.settle_conversion(&features, &served, converted);
                 }
             }
             ::metrics::counter!(metrics::EXAMPLES_LEARNED).increment(1);
+        }
+        let epoch = self.joiner.watermark().0.div_euclid(EPOCH_MS);
+        if epoch > std::mem::replace(&mut self.epoch, epoch) {
+            self.trainer.next_epoch();
         }
         ::metrics::gauge!(metrics::BIDS_PENDING).set(self.joiner.len() as f64);
     }
@@ -164,9 +194,13 @@ impl Learner {
     ) -> Result<(), UpdaterError> {
         if self.learned_since_publish && now.since(self.published_at).abs() >= self.publish_every_ms
         {
-            let trainer = &self.trainer;
-            let learned = |version| trainer.model(version).encode();
+            let (trainer, before) = (&self.trainer, self.service.serving());
+            let learned = |version| trainer.publish(version, before).encode();
             self.service.offer(snapshots, now, &learned)?;
+            let serving = self.service.serving();
+            if serving != before {
+                self.trainer.serves(serving);
+            }
             (self.published_at, self.learned_since_publish) = (now, false);
             let figures = self.served.figures();
             if let (Some(model), Some(baseline)) = (figures.log_loss, figures.baseline_log_loss) {
@@ -197,7 +231,6 @@ impl Learner {
     }
 
     fn position(&self) -> wire::LearnerPosition {
-        let (watermark, pending) = self.joiner.state();
         let entry = |((topic, partition), next): (&(String, u32), &u64)| wire::OffsetEntry {
             topic: topic.clone(),
             partition: *partition,
@@ -210,8 +243,9 @@ impl Learner {
             offsets: Some(wire::Offsets {
                 entries: self.offsets.0.iter().map(entry).collect(),
             }),
-            watermark_ms: watermark.0,
-            pending: pending.map(encode_pending).collect(),
+            watermark_ms: self.joiner.watermark().0,
+            started_ms: self.joiner.started().map(|at| at.0),
+            pending: self.joiner.state().map(encode_pending).collect(),
         }
     }
 
@@ -243,25 +277,33 @@ fn encode_pending((bid, pending): (&BidId, &Pending)) -> wire::PendingBid {
             .features
             .map(|features| features.as_slice().to_vec())
             .unwrap_or_default(),
-        predicted: pending.predicted,
+        model_version: pending.served.model,
+        served: [pending.served.predicted, pending.served.raw].concat(),
         shown_at_ms: pending.shown_at.map(|at| at.0),
         clicked_at_ms: pending.clicked_at.map(|at| at.0),
-        converted: pending.converted,
+        converted_at_ms: pending.converted_at.map(|at| at.0),
         click_label: pending.click_label,
         conversion_labelled: pending.conversion_labelled,
+        looks: pending.looks,
         touched_ms: pending.touched.0,
     }
 }
 
 fn decode_pending(wire: &wire::PendingBid) -> Option<(BidId, Pending)> {
+    let [ctr, cvr, raw_ctr, raw_cvr] = *wire.served.first_chunk()?;
     let pending = Pending {
         features: Features::from_slice(&wire.features),
-        predicted: wire.predicted,
+        served: Served {
+            model: wire.model_version,
+            predicted: [ctr, cvr],
+            raw: [raw_ctr, raw_cvr],
+        },
         shown_at: wire.shown_at_ms.map(Timestamp),
         clicked_at: wire.clicked_at_ms.map(Timestamp),
-        converted: wire.converted,
+        converted_at: wire.converted_at_ms.map(Timestamp),
         click_label: wire.click_label,
         conversion_labelled: wire.conversion_labelled,
+        looks: wire.looks,
         touched: Timestamp(wire.touched_ms),
     };
     Some((BidId::from_slice(&wire.bid)?, pending))

@@ -8,7 +8,7 @@ use std::cell::LazyCell;
 use std::sync::Arc;
 
 use ctr_model::gate::{Refusal, Tolerance};
-use ctr_model::{Features, Model};
+use ctr_model::{Features, Model, Published};
 use domain::Timestamp;
 use proto::state::{ModelRegistry, ModelTrial, TrialModel};
 use store::StoreError;
@@ -398,7 +398,7 @@ impl Fresh {
 
 /// The file of an untrained model.
 fn untrained() -> Vec<u8> {
-    Model::untrained().encode()
+    Published::of_nothing().encode()
 }
 
 fn beginning(model: Model) -> (Model, Contest) {

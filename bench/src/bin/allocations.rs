@@ -71,7 +71,7 @@ static ALLOCATOR: Counting = Counting;
 
 #[expect(clippy::print_stdout, reason = "a command line tool")]
 fn main() -> anyhow::Result<()> {
-    let bytes_per_line_item = bytes_per_line_item();
+    let bytes_per_line_item = bytes_per_line_item()?;
     let (per_no_bid, per_bid) = per_decision()?;
     let (per_request, bid_share) = per_request()?;
     let per_decision = bid_share * per_bid + (1.0 - bid_share) * per_no_bid;
@@ -85,19 +85,18 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn bytes_per_line_item() -> f64 {
+fn bytes_per_line_item() -> anyhow::Result<f64> {
     let catalogue = catalogue(LINE_ITEMS, world::now());
+    let model = world::trained(&catalogue, world::model_kind());
+    let model = Arc::new(ctr_model::Model::new(&model)?);
+    // The model is the same for any number of line items; what it says of each ad is not.
     let before = LIVE_BYTES.load(Ordering::Relaxed);
-    let model = ctr_model::Model::untrained();
-    let model_bytes = LIVE_BYTES.load(Ordering::Relaxed) - before;
-    drop(model);
-    let snapshot = direct::build(catalogue.clone());
+    let snapshot = direct::build(catalogue.clone(), model);
     let mut tally = Tally::default();
     tally.resize(snapshot.items.len(), snapshot.campaigns.len(), 1);
-    // The model is the same for any number of line items.
-    let used = LIVE_BYTES.load(Ordering::Relaxed) - before - model_bytes;
+    let used = LIVE_BYTES.load(Ordering::Relaxed) - before;
     drop((snapshot, tally));
-    used as f64 / LINE_ITEMS as f64
+    Ok(used as f64 / LINE_ITEMS as f64)
 }
 
 /// Mean allocations of a decision without and with a bid, after a first pass that fills every buffer. Only

@@ -82,6 +82,8 @@ pub struct AdFront {
     pub shape: Shape,
     /// How long it plays, in seconds; 0 where it does not.
     pub duration_s: u32,
+    /// Its place among all ads.
+    pub position: u32,
 }
 
 /// What ads need of a slot, so that most slots are refused without reading them.
@@ -131,7 +133,9 @@ impl Fronts {
                 },
                 asks_more: item.line_item.roadblock || item.line_item.authorized_sellers,
             });
-            fronts.ads.extend(item.ads.iter().map(ad_front));
+            fronts
+                .ads
+                .extend(item.ads.iter().zip(first..).map(ad_front));
         }
         fronts.funds.extend(campaigns.iter().map(|live| Funds {
             flight: live.campaign.flight_start..live.campaign.flight_end,
@@ -174,7 +178,7 @@ fn front(item: &Item, campaigns: &[LiveCampaign]) -> Front {
     }
 }
 
-fn ad_front(ad: &Ad) -> AdFront {
+fn ad_front((ad, position): (&Ad, u32)) -> AdFront {
     let duration_s = match &ad.creative.format {
         CreativeFormat::Video(media) | CreativeFormat::Audio(media) => media.duration_s,
         CreativeFormat::Banner { .. } | CreativeFormat::Native(_) => 0,
@@ -183,6 +187,7 @@ fn ad_front(ad: &Ad) -> AdFront {
         hashed: CreativeHalf::new(&ad.features),
         shape: shape(ad),
         duration_s,
+        position,
     }
 }
 

@@ -115,13 +115,14 @@ fn delays_are_learned_by_feature() {
 #[test]
 fn the_label_of_an_open_click_falls_from_its_chance_to_nothing() {
     let expected = DelayedHead::new(0.2).expect(&[]);
-    assert!((label(expected, 0.0) - 0.2).abs() < 1e-6);
+    let label = |age_s: f32| still_converts(expected.conversion, expected.delay_s, age_s);
+    assert!((label(0.0) - 0.2).abs() < 1e-6);
     let ages = [0.0, 60.0, HOUR_S, DAY_S, 5.0 * DAY_S];
-    assert!(ages.is_sorted_by(|a, b| label(expected, *a) > label(expected, *b)));
-    assert!(label(expected, 30.0 * DAY_S) < 1e-6);
+    assert!(ages.is_sorted_by(|a, b| label(*a) > label(*b)));
+    assert!(label(30.0 * DAY_S) < 1e-6);
     // p exp(-l e) / (1 - p + p exp(-l e)) at the mean delay.
     let waiting = 0.2 / std::f32::consts::E;
-    assert!((label(expected, DELAY_S_PRIOR) - waiting / (0.8 + waiting)).abs() < 1e-5);
+    assert!((label(DELAY_S_PRIOR) - waiting / (0.8 + waiting)).abs() < 1e-5);
 }
 
 #[test]

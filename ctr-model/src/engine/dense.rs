@@ -23,7 +23,7 @@ const START: f32 = 1.0;
 pub(super) fn len(spec: &Spec) -> usize {
     match spec.kind {
         Kind::DeepFfm => UNITS * NUMBERS,
-        Kind::Linear | Kind::Ffm => 0,
+        Kind::Linear | Kind::Ffm | Kind::Wide(_) => 0,
     }
 }
 

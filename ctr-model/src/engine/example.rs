@@ -162,13 +162,31 @@ fn squared_length<const K: usize>(block: &[f32; K]) -> f32 {
     halves[0] + halves[1]
 }
 
-/// One step of AdaGrad for every linear weight of the example.
+/// How fast linear weights learn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum LinearRate {
+    /// AdaGrad: by the root of the squared gradients, with so many assumed before the first.
+    Root {
+        /// The first rate.
+        rate: f32,
+        /// Squared gradients assumed.
+        start: f32,
+    },
+    /// By the squared gradients themselves, which are on average the information that labels have about a weight
+    /// (Chapelle and Li 2011): the step of a Gaussian's mean.
+    Information {
+        /// Share of the full step.
+        share: f32,
+        /// What the prior knows.
+        prior: f32,
+    },
+}
+
+/// One step for every linear weight of the example.
 pub(crate) struct LinearStep<'a> {
     pub(crate) weights: &'a mut [f32],
     pub(crate) states: &'a mut [f32],
-    pub(crate) rate: f32,
-    /// Squared gradients assumed before the first.
-    pub(crate) start: f32,
+    pub(crate) rate: LinearRate,
     /// Derivative of the loss by the score.
     pub(crate) gradient: f32,
 }
@@ -179,10 +197,22 @@ impl Kernel for LinearStep<'_> {
     #[inline(always)]
     fn run(self) {
         let squared = self.gradient * self.gradient;
-        let step = self.rate * self.gradient;
-        for (weight, state) in self.weights.iter_mut().zip(self.states) {
-            *state += squared;
-            *weight -= step / (self.start + *state).sqrt();
+        let numbers = self.weights.iter_mut().zip(self.states);
+        match self.rate {
+            LinearRate::Root { rate, start } => {
+                let step = rate * self.gradient;
+                for (weight, state) in numbers {
+                    *state += squared;
+                    *weight -= step / (start + *state).sqrt();
+                }
+            }
+            LinearRate::Information { share, prior } => {
+                let step = share * self.gradient;
+                for (weight, state) in numbers {
+                    *state += squared;
+                    *weight -= step / (prior + *state);
+                }
+            }
         }
     }
 }

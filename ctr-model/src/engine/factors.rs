@@ -43,7 +43,7 @@ impl Factors {
     pub(crate) fn new(spec: &Spec, seed: u64) -> Self {
         let weights = spec.row_len();
         // Sums fill whole registers, the last ones unused: a row is then handled without a remainder.
-        let pairs = (weights + spec.fields.next_multiple_of(LANES)).div_ceil(2);
+        let pairs = (weights + spec.factored().next_multiple_of(LANES)).div_ceil(2);
         let rows_max = match weights {
             0 => 0,
             _ => {

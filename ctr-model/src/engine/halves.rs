@@ -36,20 +36,25 @@ impl Split {
     }
 }
 
+/// What one side says by itself: linear weights and interactions within it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Part {
+    sums: [f32; 2],
+    variance: f32,
+}
+
 /// One side's part of the score, good for the scorer that made it alone. Reused, it allocates nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Half {
     scorer: Option<u64>,
-    /// Linear weights, and interactions within the half.
-    parts: [f32; 2],
-    variance: f32,
+    part: Part,
     /// Vectors for the other side: by candidate's field, then request's field.
     vectors: Vec<f32>,
 }
 
 /// Whose half is computed.
 #[derive(Clone, Copy)]
-enum Side {
+pub(crate) enum Side {
     Request,
     Candidate,
 }
@@ -72,31 +77,58 @@ impl Scorer {
         if request.scorer != Some(self.id) || candidate.scorer != Some(self.id) {
             return None;
         }
-        let product = self.level.run(Product {
-            left: &request.vectors,
-            right: &candidate.vectors,
-        });
-        let linear = request.parts[0] + candidate.parts[0];
-        let interactions = request.parts[1] + candidate.parts[1] + product;
-        Some(self.sum(
-            [linear, interactions],
-            request.variance + candidate.variance,
-        ))
+        let request = (&request.part, request.vectors.as_slice());
+        let candidate = (&candidate.part, candidate.vectors.as_slice());
+        Some(self.join(request, candidate, Sums::default()))
     }
 
     fn half(&self, (split, side): (&Split, Side), tokens: &[u32], half: &mut Half) {
-        let (own, _) = split.sides(side);
+        half.vectors.resize(half_len(&self.spec, split), 0.0);
+        half.part = self.part((split, side), tokens, &mut half.vectors);
+        half.scorer = Some(self.id);
+    }
+
+    /// One side's part; fills `vectors`, which has [`half_len`] numbers.
+    pub(crate) fn part(
+        &self,
+        (split, side): (&Split, Side),
+        tokens: &[u32],
+        vectors: &mut [f32],
+    ) -> Part {
+        let (own, others) = split.sides(side);
         let mut rows: [&[f32]; FIELDS_MAX] = [&[]; FIELDS_MAX];
         let Sums { score, variance } = self.look_up(tokens, &mut rows[..own.len()]);
+        // Fields without factors come last on either side.
+        let factored = |fields: &[usize]| fields.partition_point(|f| *f < self.spec.factored());
+        let (own, others) = (&own[..factored(own)], &others[..factored(others)]);
         let rows = &rows[..own.len()];
         let within = match self.spec.k {
             _ if self.spec.row_len() == 0 => 0.0,
-            8 => lay_out::<8>(self, (split, side), rows, half),
-            _ => lay_out::<4>(self, (split, side), rows, half),
+            8 => lay_out::<8>((self, side), (own, others), rows, vectors),
+            _ => lay_out::<4>((self, side), (own, others), rows, vectors),
         };
-        half.scorer = Some(self.id);
-        half.parts = [score, within];
-        half.variance = variance;
+        let sums = [score, within];
+        Part { sums, variance }
+    }
+
+    /// The estimate of both sides' parts with what tokens of both together say; all must be this scorer's.
+    #[inline]
+    pub(crate) fn join(
+        &self,
+        (request, left): (&Part, &[f32]),
+        (candidate, right): (&Part, &[f32]),
+        both: Sums,
+    ) -> Estimate {
+        let product = self.level.run(Product { left, right });
+        let linear = request.sums[0] + candidate.sums[0] + both.score;
+        let interactions = request.sums[1] + candidate.sums[1] + product;
+        let variance = request.variance + candidate.variance + both.variance;
+        self.sum([linear, interactions], variance)
+    }
+
+    /// Tells it apart from every other of this process.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 }
 
@@ -112,32 +144,31 @@ impl Split {
 
 /// Fills the vectors of a half; gives the sum over pairs within it.
 fn lay_out<const K: usize>(
-    scorer: &Scorer,
-    (split, side): (&Split, Side),
+    (scorer, side): (&Scorer, Side),
+    (own, others): (&[usize], &[usize]),
     rows: &[&[f32]],
-    half: &mut Half,
+    vectors: &mut [f32],
 ) -> f32 {
     let block = |row: &[f32], field: usize| {
-        row.as_chunks::<K>()
-            .0
-            .get(field)
-            .copied()
-            .unwrap_or([0.0; K])
+        let (blocks, _) = row.as_chunks::<K>();
+        blocks.get(field).copied().unwrap_or([0.0; K])
     };
-    let (own, others) = split.sides(side);
-    half.vectors.clear();
+    let (into, _) = vectors.as_chunks_mut::<K>();
+    let mut into = into.iter_mut();
     match side {
         Side::Request => {
             for &field in others {
                 rows.iter()
-                    .for_each(|row| half.vectors.extend_from_slice(&block(row, field)));
+                    .zip(&mut into)
+                    .for_each(|(row, to)| *to = block(row, field));
             }
         }
         Side::Candidate => {
             for row in rows {
                 others
                     .iter()
-                    .for_each(|&field| half.vectors.extend_from_slice(&block(row, field)));
+                    .zip(&mut into)
+                    .for_each(|(&field, to)| *to = block(row, field));
             }
         }
     }
@@ -146,9 +177,6 @@ fn lay_out<const K: usize>(
 
 /// Numbers of a half's vectors, for sizing buffers ahead.
 pub fn half_len(spec: &Spec, split: &Split) -> usize {
-    if spec.row_len() == 0 {
-        0
-    } else {
-        split.request.len() * split.candidate.len() * spec.k
-    }
+    let factored = |fields: &[usize]| fields.partition_point(|field| *field < spec.factored());
+    factored(&split.request) * factored(&split.candidate) * spec.k
 }

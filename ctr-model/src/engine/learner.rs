@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::dense::Dense;
 use super::example::{FactorRate, Interactions, LinearStep, PresentRows, Scratch, Step};
 use super::factors::Factors;
-use super::pace::{Pace, packed, unpacked};
+use super::pace::{Pace, Steps, packed, unpacked};
 use super::simd::Level;
 use super::table::{Entry, Slot, Standing, Table};
 use super::{Kind, Rows, Spec, SpecError};
-use crate::weights::probability;
+use crate::odds::probability;
 
 /// First rate of linear weights that stand alone.
 const LINEAR_RATE: f32 = 0.05;
@@ -17,10 +17,6 @@ const LINEAR_RATE: f32 = 0.05;
 const LINEAR_RATE_BESIDE: f32 = 0.02;
 /// First rate of factors.
 const FACTOR_RATE: f32 = 0.02;
-/// Squared gradients assumed before the first, for linear weights.
-const LINEAR_START: f32 = 1.0;
-/// Squared gradients assumed before the first, for factors.
-const FACTOR_START: f32 = 0.01;
 /// Pull of factors towards zero.
 const FACTOR_DECAY: f32 = 1e-4;
 /// Prior precision of the intercept: a standard deviation of 2 reaches any usual rate within some dozen clicks.
@@ -53,6 +49,7 @@ pub struct TableStats {
 #[derive(Debug)]
 pub struct Learner {
     pub(super) spec: Spec,
+    steps: Steps,
     level: Level,
     pub(super) seed: u64,
     /// The intercept and its information.
@@ -105,9 +102,9 @@ impl Sighted {
 
 impl Worker {
     fn new(spec: &Spec, factors: &Factors) -> Self {
-        let k = spec.row_len() / spec.fields;
+        let k = spec.row_len().checked_div(spec.factored()).unwrap_or(0);
         Self {
-            scratch: Scratch::new(spec.fields, k, factors.numbers()),
+            scratch: Scratch::new(spec.factored(), k, factors.numbers()),
             now: Sighted::new(spec),
             next: Sighted::new(spec),
             weights: vec![0.0; spec.fields],
@@ -128,12 +125,13 @@ impl Learner {
         let factors = Factors::new(&spec, seed);
         Ok(Self {
             spec,
+            steps: Steps::default(),
             level: Level::detect(),
             seed,
             bias: AtomicU64::new(0),
             paces: match spec.kind {
                 Kind::Linear => [Pace::new(LINEAR_RATE), Pace::new(FACTOR_RATE)],
-                Kind::Ffm | Kind::DeepFfm => {
+                Kind::Ffm | Kind::DeepFfm | Kind::Wide(_) => {
                     [Pace::new(LINEAR_RATE_BESIDE), Pace::new(FACTOR_RATE)]
                 }
             },
@@ -149,6 +147,13 @@ impl Learner {
     /// Uses these builds of the kernels: for tests and for measuring.
     pub fn set_level(&mut self, level: Level) {
         self.level = level;
+    }
+
+    /// Steps by this law from now on; snapshots do not keep it.
+    #[must_use]
+    pub fn with_steps(mut self, steps: Steps) -> Self {
+        self.steps = steps;
+        self
     }
 
     /// The shape.
@@ -198,12 +203,24 @@ impl Learner {
     /// # Panics
     /// When `columns` does not have one token a field.
     pub fn correct(&mut self, columns: &[u32]) {
+        self.correct_by(columns, 1.0);
+    }
+
+    /// As [`Self::correct`], for a label that was learned as a chance: it turned out to be higher by `change`,
+    /// which may be below zero.
+    ///
+    /// # Panics
+    /// When `columns` does not have one token a field.
+    pub fn correct_by(&mut self, columns: &[u32], change: f32) {
+        if !change.is_finite() {
+            return;
+        }
         self.with_workers(|learner, workers| {
             if let Some(worker) = workers.first_mut() {
                 learner.look_up(&mut worker.now, columns);
                 learner.score(worker);
                 // What the example said about how sure to be is counted already: no information is added.
-                learner.step(worker, -1.0, 0.0);
+                learner.step(worker, -change.clamp(-1.0, 1.0), 0.0);
             }
         });
     }
@@ -328,7 +345,7 @@ impl Learner {
         for (field, (&token, slot)) in columns.iter().zip(&mut sighted.slots).enumerate() {
             *slot = self.table.find(token);
             let standing = self.table.entry(*slot).map(Entry::standing);
-            if let Some(Standing::Row(row)) = standing {
+            if let Some(Standing::Row(row)) = standing.filter(|_| field < self.spec.factored()) {
                 sighted.rows.push((field, row));
             }
         }
@@ -341,19 +358,16 @@ impl Learner {
         let Sighted { slots, rows } = sighted;
         rows.clear();
         let mut refused = 0;
-        let admits = self.spec.kind != Kind::Linear;
+        let factored = self.spec.factored();
         for (field, (&token, slot)) in columns.iter().zip(slots).enumerate() {
             let (found, standing) = self.table.sight(token);
             *slot = found;
+            refused += u64::from(found == Slot::NONE);
             let row = match standing {
+                _ if field >= factored => None,
                 Standing::Row(row) => Some(row),
-                Standing::Seen(seen) if admits && seen >= ADMITTED_AFTER => {
-                    self.admit(token, found)
-                }
-                Standing::Seen(_) => {
-                    refused += u64::from(found == Slot::NONE);
-                    None
-                }
+                Standing::Seen(seen) if seen >= ADMITTED_AFTER => self.admit(token, found),
+                Standing::Seen(_) => None,
             };
             if let Some(row) = row {
                 self.factors.prefetch(row);
@@ -424,8 +438,7 @@ impl Learner {
         self.level.run(LinearStep {
             weights: &mut worker.weights,
             states: &mut worker.states,
-            rate: self.paces[0].rate(),
-            start: LINEAR_START,
+            rate: self.steps.linear_rate(&self.paces[0]),
             gradient,
         });
         let numbers = worker.weights.iter().zip(&worker.states);
@@ -445,7 +458,7 @@ impl Learner {
         let (factors, rows) = (&self.factors, &worker.now.rows);
         let rate = FactorRate {
             rate: self.paces[1].rate(),
-            start: FACTOR_START,
+            start: self.steps.factor_start(),
             decay: FACTOR_DECAY,
         };
         let scratch = &mut worker.scratch;

@@ -9,6 +9,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::example::LinearRate;
+
 /// How far one example of usual strength moves the rate, as a share of it: thousands agree before it doubles.
 const STEP: f32 = 3e-4;
 /// Examples beyond this many times the usual strength count as that.
@@ -20,6 +22,51 @@ const FIRST_SQUARE: f32 = 1e-3;
 /// Rates stay within these.
 const RATE_MIN: f32 = 0.002;
 const RATE_MAX: f32 = 0.5;
+
+/// Squared gradients assumed before the first, for linear weights.
+const LINEAR_START: f32 = 1.0;
+/// Squared gradients assumed before the first, for factors.
+const FACTOR_START: f32 = 0.01;
+/// Squared gradients assumed before the first, for factors of a stream: it begins with few clicks.
+const STREAM_FACTOR_START: f32 = 0.001;
+/// What the prior knows of a linear weight of a stream: a standard deviation of 0.2.
+const STREAM_PRIOR: f32 = 25.0;
+/// Share of a full step that a linear weight of a stream takes: tokens that come together would step too far.
+const STREAM_SHARE: f32 = 0.4;
+/// By what law numbers step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Steps {
+    /// AdaGrad with rates that find themselves: for tables, which are long.
+    #[default]
+    Table,
+    /// Linear weights step by their information: few clicks say much, and rates fall like 1/n. For streams that
+    /// begin with nothing.
+    Stream,
+}
+
+impl Steps {
+    /// How fast linear weights learn.
+    pub(super) fn linear_rate(self, pace: &Pace) -> LinearRate {
+        match self {
+            Self::Table => LinearRate::Root {
+                rate: pace.rate(),
+                start: LINEAR_START,
+            },
+            Self::Stream => LinearRate::Information {
+                share: STREAM_SHARE,
+                prior: STREAM_PRIOR,
+            },
+        }
+    }
+
+    /// Squared gradients that are assumed before the first, for factors.
+    pub(super) fn factor_start(self) -> f32 {
+        match self {
+            Self::Table => FACTOR_START,
+            Self::Stream => STREAM_FACTOR_START,
+        }
+    }
+}
 
 /// A rate and the mean square of what moves it.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use super::index::{Found, Index};
 use super::simd::{Kernel, Level, dot, prefetch};
 use super::weights::{NO_ROW, Weights, WeightsError};
 use super::{FIELDS_MAX, Spec};
-use crate::weights::probability;
+use crate::odds::probability;
 
 /// Prior precision of a token's weight: a standard deviation of 0.2, as little known tokens turn out to have.
 const PRIOR_PRECISION: f32 = 25.0;
@@ -46,6 +46,15 @@ impl Estimate {
             variance,
         }
     }
+
+    /// The probability with the log-odds moved.
+    #[inline(always)]
+    pub(crate) fn shifted(&self, offset: f32) -> f32 {
+        match offset {
+            0.0 => self.probability,
+            _ => probability(self.score + offset),
+        }
+    }
 }
 
 /// A model that is served.
@@ -62,10 +71,12 @@ pub struct Scorer {
 }
 
 /// What tokens say by themselves.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Sums {
-    pub(super) score: f32,
-    pub(super) variance: f32,
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Sums {
+    /// Added to the log-odds.
+    pub score: f32,
+    /// Added to their variance.
+    pub variance: f32,
 }
 
 impl Scorer {
@@ -107,7 +118,8 @@ impl Scorer {
         let mut rows: [&[f32]; FIELDS_MAX] = [&[]; FIELDS_MAX];
         let columns = columns.get(..self.spec.fields).unwrap_or(columns);
         let sums = self.look_up(columns, &mut rows);
-        let (rows, fields) = (&rows[..columns.len()], &ALL_FIELDS[..columns.len()]);
+        let factored = self.spec.factored().min(columns.len());
+        let (rows, fields) = (&rows[..factored], &ALL_FIELDS[..factored]);
         let pairs = match self.spec.k {
             _ if self.spec.row_len() == 0 => 0.0,
             8 => self.level.run(Pairs::<8> { rows, fields }),
@@ -138,6 +150,19 @@ impl Scorer {
             *row = self.row(found.row);
             // All lines of all rows are on their way before the first is used.
             row.iter().step_by(LINE_NUMBERS).for_each(prefetch);
+        }
+        sums
+    }
+
+    /// What tokens say by their linear weights alone.
+    pub(crate) fn linear_sums(&self, tokens: &[u32]) -> Sums {
+        tokens.iter().for_each(|&token| self.index.prefetch(token));
+        let mut sums = Sums::default();
+        for &token in tokens {
+            let found = self.index.find(token);
+            let [weight, known] = found.map_or([0.0; 2], |f| [f.weight, f.information]);
+            sums.score += weight;
+            sums.variance += 1.0 / (PRIOR_PRECISION + known);
         }
         sums
     }

@@ -52,7 +52,7 @@ impl Learner {
     fn restore_row(&mut self, snapshot: &Snapshot, row: usize) -> Result<u32, WeightsError> {
         let Snapshot { weights, optimiser } = snapshot;
         let mut numbers = vec![0.0; self.factors.numbers()];
-        let (row_len, fields) = (weights.spec.row_len(), weights.spec.fields);
+        let (row_len, fields) = (weights.spec.row_len(), weights.spec.factored());
         let (own, sums) = numbers.split_at_mut(row_len);
         let stored = weights
             .factors
@@ -122,7 +122,9 @@ impl Learner {
             self.factors.read(row, &mut numbers);
             let (own, sums) = numbers.split_at(self.spec.row_len());
             weights.factors.extend_from_slice(own);
-            optimiser.factors.extend(sums.iter().take(self.spec.fields));
+            optimiser
+                .factors
+                .extend(sums.iter().take(self.spec.factored()));
             weights.rows.push(rows);
             rows += 1;
         }

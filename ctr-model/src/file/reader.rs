@@ -1,7 +1,7 @@
 //! Reads numbers from a file's bytes, each within its bounds, never past the end.
 
-use super::{FILE_BYTES_MAX, ModelError};
-use crate::weights::WEIGHT_MAX;
+use super::ModelError;
+use crate::odds::WEIGHT_MAX;
 
 /// What is left of a file.
 pub(super) struct Reader<'a> {
@@ -142,6 +142,3 @@ impl<'a> Reader<'a> {
         }
     }
 }
-
-// A trainer with every slot used fits four times over.
-const _: () = assert!(FILE_BYTES_MAX >= 4 * crate::weights::SLOTS * 2 * 11);

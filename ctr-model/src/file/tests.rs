@@ -2,17 +2,19 @@
 
 use super::*;
 use crate::feature::{FIELDS, Features};
+use crate::train::Look;
 use domain::random::SplitMix64;
 use proptest::prelude::*;
 
 fn trainer(examples: u64) -> Trainer {
-    let mut trainer = Trainer::new();
+    let mut trainer = Trainer::default();
     let mut rng = SplitMix64::new(1);
     for i in 0..examples {
         let features = Features([0; FIELDS].map(|_: u32| (rng.next_u64() >> 32) as u32));
         trainer.learn_click(&features, i % 5 == 0);
         if i % 5 == 0 {
-            trainer.learn_conversion(&features, i % 15 == 0);
+            let bought = (i % 15 == 0).then_some(60.0);
+            trainer.learn_conversion(&features, Look::at_last(bought));
         }
     }
     trainer
@@ -25,45 +27,42 @@ fn forged(file: &[u8], at: usize, bytes: &[u8]) -> Vec<u8> {
     sealed(file)
 }
 
+fn published(examples: u64) -> Published {
+    trainer(examples).publish(42, 41)
+}
+
 #[test]
 fn both_files_round_trip() {
     for examples in [0, 1, 50] {
         let trainer = trainer(examples);
-        let model = trainer.model(42);
-        assert_eq!(Model::parse(&model.encode()).as_ref(), Ok(&model));
+        // What was served goes on being served: numbers of 16 bits are written as they were read.
+        let read = Published::parse(&trainer.publish(42, 41).encode()).unwrap();
+        assert_eq!((read.version, read.parent), (42, 41));
+        assert_eq!(Published::parse(&read.encode()).as_ref(), Ok(&read));
         for position in [&b""[..], &[7; 300]] {
-            let (read, at) = Trainer::parse(&trainer.encode(position)).unwrap();
-            assert_eq!((&read, at.as_slice()), (&trainer, position));
+            let file = trainer.encode(position);
+            let (read, at) = Trainer::parse(&file).unwrap();
+            assert_eq!(at, position);
+            assert_eq!(read.encode(position), file);
         }
     }
-    let full = trainer(50).model(1);
-    assert_eq!(full.evaluation().click.examples, 50);
-    assert!(full.evaluation().conversion.auc.is_some());
-}
-
-#[test]
-fn every_slot_has_its_place_at_both_ends_of_the_table() {
-    let mut model = Model::untrained();
-    for (slot, pair) in [(0, [1.0, 0.0]), (1, [0.0, -1.0]), (SLOTS - 1, [2.0, 3.0])] {
-        model.weights[slot] = pair;
-    }
-    assert_eq!(Model::parse(&model.encode()), Ok(model));
+    let full = published(50);
+    assert_eq!((full.click.scores.rows, full.click.scores.clicks), (50, 10));
 }
 
 #[test]
 fn a_young_model_is_small() {
-    assert!(Model::untrained().encode().len() < 200);
-    let model = trainer(100).model(1).encode();
+    assert!(published(0).encode().len() < 2_200);
+    let model = published(100).encode();
     assert!(model.len() < 100 * FIELDS * 11, "{}", model.len());
 }
 
 #[test]
 fn what_is_wrong_is_named() {
-    let model = trainer(3).model(1).encode();
+    let model = published(3).encode();
     let check = |file: Vec<u8>, expected: ModelError| {
-        assert_eq!(Model::parse(&file), Err(expected));
+        assert_eq!(Published::parse(&file), Err(expected));
     };
-    let what = |what| ModelError::Number { what };
     check(
         trainer(3).encode(b""),
         ModelError::Magic {
@@ -71,27 +70,21 @@ fn what_is_wrong_is_named() {
             found: TRAINER_MAGIC,
         },
     );
-    check(Vec::new(), ModelError::Length { what: "magic" });
     check(model[..6].to_vec(), ModelError::Length { what: "checksum" });
-    check(forged(&model, 4, &[2]), ModelError::Format { found: 2 });
-    check(forged(&model, 6, &[22]), ModelError::Table { found: 22 });
+    let (expected, found) = (2, 3);
     check(
-        forged(&model, 8, &[0; 8]),
-        ModelError::FeatureList {
-            expected: list_hash(),
-            found: 0,
-        },
+        forged(&model, 4, &[3]),
+        ModelError::Format { expected, found },
     );
-    // After the version: examples and four figures a head, then the intercepts.
+    let (expected, found) = (list_hash(), 0);
     check(
-        forged(&model, 32, &f64::INFINITY.to_le_bytes()),
-        what("log loss"),
+        forged(&model, 6, &[0; 8]),
+        ModelError::FeatureList { expected, found },
     );
-    check(forged(&model, 104, &f32::NAN.to_le_bytes()), what("bias"));
-    check(forged(&model, 108, &65_f32.to_le_bytes()), what("bias"));
+    // After version and parent: the length of the click head.
     check(
-        forged(&model, 112, &u32::MAX.to_le_bytes()),
-        ModelError::Length { what: "slots" },
+        forged(&model, 30, &u32::MAX.to_le_bytes()),
+        ModelError::Length { what: "click" },
     );
     check(
         vec![b'P'; FILE_BYTES_MAX + 1],
@@ -104,31 +97,62 @@ fn what_is_wrong_is_named() {
     check(sealed(longer), ModelError::Length { what: "the end" });
 }
 
+/// What the head of a model becomes, and the refusal.
+fn refused(change: impl FnOnce(&mut Published)) -> String {
+    let mut model = published(60);
+    change(&mut model);
+    let read = Published::parse(&model.encode()).map(|_| ());
+    read.unwrap_err().to_string()
+}
+
+#[test]
+fn heads_that_cannot_be_served_are_refused() {
+    let nan = refused(|model| model.click.weights.bias = f32::NAN);
+    assert!(nan.contains("bias"), "{nan}");
+    let other = refused(|model| std::mem::swap(&mut model.click, &mut model.conversion));
+    assert!(other.contains("feature list"), "{other}");
+    let shape = refused(|model| {
+        model.conversion.weights.spec.kind = crate::engine::Kind::Wide(3);
+    });
+    assert!(shape.contains("shape"), "{shape}");
+    // The global offset stands after the share of negatives, which follows the scores of the click head.
+    let file = published(60).encode();
+    let one = 1_f32.to_le_bytes();
+    let at = file
+        .windows(8)
+        .position(|eight| eight[..4] == one && eight[4..] == [0; 4]);
+    let forged = {
+        let mut head = file[34..].to_vec();
+        let length = u32::from_le_bytes(file[30..34].try_into().unwrap()) as usize;
+        let place = at.unwrap() + 4 - 34;
+        head[place..place + 4].copy_from_slice(&9_f32.to_le_bytes());
+        let click = sealed(head[..length - 4].to_vec());
+        let rest = &file[34 + length..file.len() - 4];
+        sealed([&file[..34], &click, rest].concat())
+    };
+    let read = Published::parse(&forged).map(|_| ());
+    let offset = read.unwrap_err().to_string();
+    assert!(offset.contains("global offset"), "{offset}");
+}
+
 #[test]
 fn forged_numbers_in_a_trainer_are_refused() {
     let file = trainer(1).encode(b"xy");
-    // The last slot of the last head ends the file: mean, information, checksum.
-    let end = file.len() - 4;
-    for bad in [f32::NAN, f32::INFINITY, -1.0] {
-        let refused = Trainer::parse(&forged(&file, end - 4, &bad.to_le_bytes())).unwrap_err();
-        assert_eq!(
-            refused,
-            ModelError::Number {
-                what: "information"
-            }
-        );
-    }
-    let refused = Trainer::parse(&forged(&file, end - 8, &f32::NAN.to_le_bytes())).unwrap_err();
-    assert_eq!(refused, ModelError::Number { what: "weight" });
-    let refused = Trainer::parse(&forged(&file, 16, &[0xff; 4])).unwrap_err();
+    let refused = Trainer::parse(&forged(&file, 14, &[0xff; 4])).unwrap_err();
     assert_eq!(refused, ModelError::Length { what: "position" });
 }
 
 #[test]
 fn refusals_say_what_to_do() {
-    let file = forged(&trainer(0).model(1).encode(), 8, &[0; 8]);
-    let text = Model::parse(&file).unwrap_err().to_string();
+    let file = forged(&published(0).encode(), 6, &[0; 8]);
+    let text = Published::parse(&file).unwrap_err().to_string();
     assert!(text.contains("feature list 0000000000000000") && text.contains("train it anew"));
+}
+
+/// A model and a trainer, made once.
+fn files() -> &'static [Vec<u8>; 2] {
+    static FILES: std::sync::OnceLock<[Vec<u8>; 2]> = std::sync::OnceLock::new();
+    FILES.get_or_init(|| [published(2).encode(), trainer(2).encode(b"position")])
 }
 
 proptest! {
@@ -136,19 +160,19 @@ proptest! {
 
     #[test]
     fn a_changed_byte_is_refused(at in any::<prop::sample::Index>(), flip in 1_u8..) {
-        for mut file in [trainer(2).model(1).encode(), trainer(2).encode(b"position")] {
+        for mut file in files().clone() {
             let at = at.index(file.len());
             file[at] ^= flip;
-            prop_assert!(Model::parse(&file).is_err());
+            prop_assert!(Published::parse(&file).is_err());
             prop_assert!(Trainer::parse(&file).is_err());
         }
     }
 
     #[test]
     fn a_cut_file_is_refused(at in any::<prop::sample::Index>()) {
-        for file in [trainer(2).model(1).encode(), trainer(2).encode(b"position")] {
+        for file in files() {
             let cut = &file[..at.index(file.len())];
-            prop_assert!(Model::parse(cut).is_err());
+            prop_assert!(Published::parse(cut).is_err());
             prop_assert!(Trainer::parse(cut).is_err());
         }
     }
@@ -160,13 +184,13 @@ proptest! {
             file.extend(&content);
             let file = sealed(file);
             // What is accepted by luck must be sound enough to write and read again.
-            if let Ok(model) = Model::parse(&file) {
-                prop_assert!(Model::parse(&model.encode()).is_ok());
+            if let Ok(model) = Published::parse(&file) {
+                prop_assert!(Published::parse(&model.encode()).is_ok());
             }
             if let Ok((trainer, position)) = Trainer::parse(&file) {
                 prop_assert!(Trainer::parse(&trainer.encode(&position)).is_ok());
             }
         }
-        prop_assert!(Model::parse(&content).is_err());
+        prop_assert!(Published::parse(&content).is_err());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Little-endian; a varint is LEB128, a text is its length u16 and its bytes. In this order: magic `PLTB`, format u16,
 //! bits a number u16 (32, 16 or 8); hash of the columns u64, salt u64, version u64, parent u64; label text, numeric columns
-//! u16, columns u16, their texts; kind u8, k u8, table bits u8; scores (rows u64, clicks u64, four f64, NaN: not known);
+//! u16, columns u16, their texts; kind u8, k u8, table bits u8, for kind 3 the fields with factors u8; scores (rows u64, clicks u64, four f64, NaN: not known);
 //! calibration (share of negatives f32, global offset and information f32, dimensions u16, per dimension its
 //! field u16, slices u32, each key u32 and two f32); intercept f32, keys u32, per key varint gap * 2 + 1 if it has
 //! factors; rows of factors u32, numbers of the dense part u32, 1 or 0 u8 for whether information follows; the linear weights,
@@ -50,8 +50,12 @@ pub(crate) fn encode(model: &Trained) -> Vec<u8> {
         Kind::Linear => 0,
         Kind::Ffm => 1,
         Kind::DeepFfm => 2,
+        Kind::Wide(_) => 3,
     };
     out.extend([kind, weights.spec.k as u8, weights.spec.bits as u8]);
+    if let Kind::Wide(factored) = weights.spec.kind {
+        out.push(factored);
+    }
     put_scores(&mut out, &model.scores);
     put_calibration(&mut out, &model.calibration, &model.calibrated_by);
     put_weights(&mut out, weights, model.precision);
@@ -178,7 +182,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Trained, ModelError> {
     }
     let found = u16::from_le_bytes(from.array("format")?);
     if found != FORMAT {
-        return Err(ModelError::Format { found });
+        return Err(ModelError::Format {
+            expected: FORMAT,
+            found,
+        });
     }
     from.check_seal()?;
     let bits = u16::from_le_bytes(from.array("precision")?);
@@ -246,6 +253,10 @@ fn spec(from: &mut Reader<'_>, fields: usize) -> Result<Spec, ModelError> {
         0 => Kind::Linear,
         1 => Kind::Ffm,
         2 => Kind::DeepFfm,
+        3 => {
+            let [factored] = from.array("spec")?;
+            Kind::Wide(factored)
+        }
         _ => return Err(ModelError::Number { what: "kind" }),
     };
     let spec = Spec {

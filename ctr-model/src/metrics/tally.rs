@@ -1,7 +1,7 @@
 //! A tally of predictions against outcomes that costs a few nanoseconds an example and forgets nothing.
 
 use super::{Bucket, area, entropy, ratio, reliability};
-use crate::weights::off_the_ends;
+use crate::odds::off_the_ends;
 
 /// Bits of an f32 dropped for its bin: what stays is the exponent and 7 bits of mantissa, 128 bins per doubling.
 const DROPPED_BITS: u32 = 16;

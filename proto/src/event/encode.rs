@@ -146,6 +146,8 @@ pub struct BidRecord<'a> {
     pub privacy: Privacy,
     pub revision: u64,
     pub modifier_ppm: i64,
+    pub raw_ctr: f32,
+    pub raw_cvr: f32,
 }
 
 impl BidRecord<'_> {
@@ -186,5 +188,7 @@ impl BidRecord<'_> {
         prost::encoding::message::encode(16, &self.privacy, out);
         number(out, 17, self.revision);
         signed(out, 18, self.modifier_ppm);
+        float(out, 19, self.raw_ctr);
+        float(out, 20, self.raw_cvr);
     }
 }

@@ -5,11 +5,17 @@ use domain::random::SplitMix64;
 
 use super::*;
 
+const WINDOW_MS: i64 = 5_000;
 const BID: BidId = BidId([1; 16]);
 const FEATURES: Features = Features([7; FIELDS]);
+const SERVED: Served = Served {
+    model: 3,
+    predicted: [0.1, 0.2],
+    raw: [0.3, 0.4],
+};
 
 fn joiner() -> Joiner {
-    Joiner::new(1_000, 5_000, 1_000)
+    Joiner::new(1_000, WINDOW_MS, 1_000)
 }
 
 fn at(ms: i64) -> Timestamp {
@@ -19,7 +25,7 @@ fn at(ms: i64) -> Timestamp {
 #[test]
 fn an_impression_without_a_click_is_a_negative_after_the_window() {
     let mut join = joiner();
-    join.bid(BID, at(0), FEATURES, 0.1);
+    join.bid(BID, at(0), FEATURES, SERVED);
     join.impression(BID, at(10));
     join.advance();
     assert!(join.take_examples().is_empty());
@@ -30,13 +36,13 @@ fn an_impression_without_a_click_is_a_negative_after_the_window() {
         [Example::Click {
             features: FEATURES,
             clicked: false,
-            predicted: 0.1
+            served: SERVED
         }]
     );
     join.click(BID, at(1_500));
     assert_eq!(
         join.take_examples(),
-        [Example::LateClick(FEATURES)],
+        [Example::LateClick(FEATURES, SERVED)],
         "a late click corrects it"
     );
 }
@@ -47,7 +53,7 @@ fn a_bid_record_that_comes_last_still_labels() {
     join.conversion(BID, at(30));
     join.click(BID, at(20));
     join.impression(BID, at(10));
-    join.bid(BID, at(0), FEATURES, 0.2);
+    join.bid(BID, at(0), FEATURES, SERVED);
     join.advance();
     assert!(join.take_examples().is_empty(), "no window has passed");
     join.impression(BidId([2; 16]), at(6_000));
@@ -58,9 +64,19 @@ fn a_bid_record_that_comes_last_still_labels() {
             Example::Click {
                 features: FEATURES,
                 clicked: true,
-                predicted: 0.2
+                served: SERVED
             },
-            Example::Conversion(FEATURES, true)
+            Example::Conversion(
+                FEATURES,
+                Look {
+                    age_s: 5.0,
+                    before_s: None,
+                    delay_s: Some(0.01),
+                    horizon_s: 5.0,
+                    window_s: 5.0,
+                }
+            ),
+            Example::Settled(FEATURES, SERVED, true),
         ]
     );
 }
@@ -71,7 +87,7 @@ fn memory_is_bounded() {
     for n in 0..10_000_u64 {
         let mut id = [0; 16];
         id[..8].copy_from_slice(&n.to_be_bytes());
-        join.bid(BidId(id), at(n as i64), FEATURES, 0.1);
+        join.bid(BidId(id), at(n as i64), FEATURES, SERVED);
         join.advance();
         assert!(join.len() <= 101, "{}", join.len());
     }
@@ -97,7 +113,7 @@ fn labels_do_not_depend_on_the_order_of_events() {
         }
         for event in events {
             match event {
-                0 => join.bid(BID, at(0), FEATURES, 0.1),
+                0 => join.bid(BID, at(0), FEATURES, SERVED),
                 1 => join.impression(BID, at(10)),
                 2 => join.click(BID, at(20)),
                 _ => join.conversion(BID, at(30)),
@@ -116,23 +132,59 @@ fn labels_do_not_depend_on_the_order_of_events() {
             [&Example::Click {
                 features: FEATURES,
                 clicked,
-                predicted: 0.1
+                served: SERVED
             }],
             "seed {seed}"
         );
-        let conversions: Vec<_> = out
+        let settled: Vec<_> = out
             .iter()
-            .filter(|e| matches!(e, Example::Conversion(..)))
+            .filter(|e| matches!(e, Example::Settled(..)))
             .collect();
-        let expected = Example::Conversion(FEATURES, converted);
+        let expected = Example::Settled(FEATURES, SERVED, converted);
         assert_eq!(
-            conversions,
+            settled,
             if clicked { vec![&expected] } else { vec![] },
             "seed {seed}"
         );
         assert!(
-            !out.iter().any(|e| matches!(e, Example::LateClick(_))),
+            !out.iter().any(|e| matches!(e, Example::LateClick(..))),
             "seed {seed}"
         );
     }
+}
+
+#[test]
+fn a_click_is_looked_at_at_the_same_ages_whether_it_converts_or_not() {
+    let other = BidId([2; 16]);
+    let mut join = Joiner::new(1_000, 100_000, 1_000);
+    for bid in [BID, other] {
+        join.bid(bid, at(0), FEATURES, SERVED);
+        join.click(bid, at(0));
+    }
+    join.conversion(BID, at(40_000));
+    let (mut seen, mut settled) = (Vec::new(), Vec::new());
+    for second in 1..=200 {
+        join.impression(BidId([9; 16]), at(second * 1_000));
+        join.advance();
+        for example in join.take_examples() {
+            match example {
+                Example::Conversion(_, look) => {
+                    seen.push((look.age_s, look.before_s, look.delay_s))
+                }
+                Example::Settled(_, SERVED, converted) => settled.push(converted),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(
+        seen,
+        [
+            (30.0, None, None),
+            (30.0, None, None),
+            (60.0, Some(30.0), Some(40.0)),
+            (60.0, Some(30.0), None),
+            (100.0, Some(60.0), None),
+        ]
+    );
+    assert_eq!(settled, [true, false]);
 }

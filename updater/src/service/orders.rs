@@ -141,7 +141,8 @@ impl Service {
         bytes: &[u8],
         now: Timestamp,
     ) -> Result<u64, OrderError> {
-        let model = Model::parse(bytes).map_err(|error| OrderError::Refused(error.to_string()))?;
+        let model = Published::parse(bytes);
+        let model = model.map_err(|error| OrderError::Refused(error.to_string()))?;
         let newest = self.registry.record.kept.iter().map(|own| own.version);
         let version = self
             .next_version(now)

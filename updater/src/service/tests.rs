@@ -1,7 +1,7 @@
 //! The gate between learner and service, and the orders of an operator, over a store.
 
 use super::*;
-use ctr_model::{CreativeFeatures, RequestFeatures, RequestHalf, Trainer};
+use ctr_model::{CreativeFeatures, ModelKind, Published, RequestFeatures, RequestHalf, Trainer};
 use domain::random::SplitMix64;
 use domain::{AdvertiserId, CampaignId, CreativeId, LineItemId};
 use prost::Message;
@@ -63,7 +63,7 @@ impl World {
         Self {
             snapshots,
             service,
-            trainer: Trainer::new(),
+            trainer: Trainer::default(),
             traffic: Traffic::new(),
             now: NOW,
         }
@@ -83,7 +83,7 @@ impl World {
     fn offer(&mut self) {
         self.now = self.now.plus_ms(5_000);
         let trainer = &self.trainer;
-        let learned = |version| trainer.model(version).encode();
+        let learned = |version| trainer.publish(version, 0).encode();
         self.service
             .offer(&self.snapshots, self.now, &learned)
             .unwrap();
@@ -182,13 +182,13 @@ fn an_operators_model_serves_once_it_has_passed() {
     let mut world = World::new();
     world.learn(6_000, GOOD);
     let learned = world.published();
-    let mut elsewhere = world.trainer.clone();
+    let mut elsewhere = Trainer::parse(&world.trainer.encode(b"")).unwrap().0;
     for _ in 0..30_000 {
         let (features, clicked) = world.traffic.draw(false);
         elsewhere.learn_click(&features, clicked);
     }
-    let good = elsewhere.model(1).encode();
-    let bad = Model::with_prior(0.5, 0.5).encode();
+    let good = elsewhere.publish(1, 0).encode();
+    let bad = Published::untrained(ModelKind::Ffm, [0.5; 2]).encode();
     let garbage = world
         .service
         .take_in(&world.snapshots, b"garbage", world.now);
@@ -242,7 +242,7 @@ fn trials_are_published_and_ended() {
     };
     assert_eq!(load().trial, Some(begun));
     assert_eq!(Model::parse(&load().model).unwrap().version(), first);
-    let file = Model::with_prior(0.1, 0.1).encode();
+    let file = Published::untrained(ModelKind::Ffm, [0.1; 2]).encode();
     let next = service
         .begin_trial(snapshots, trial(500_000, TrialOf::File(&file)), world.now)
         .unwrap();
