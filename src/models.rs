@@ -6,7 +6,7 @@ use anyhow::Context;
 use ctr_model::trained::Scores;
 use domain::Timestamp;
 use hmac::{Hmac, KeyInit, Mac};
-use proto::state::{KeptModel, ModelScores, ModelTrial};
+use proto::state::{KeptModel, ModelScores, ModelTrial, TrialArm};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use store::snapshot::SnapshotStore;
@@ -164,7 +164,37 @@ pub(crate) struct StatusJson {
     against: Figures,
     candidate: Option<CandidateJson>,
     trial: Option<TrialJson>,
+    arms: Vec<ArmJson>,
     kept: Vec<KeptJson>,
+}
+
+/// What one arm of a trial came to, in one currency.
+#[derive(Debug, Serialize)]
+struct ArmJson {
+    trial: u32,
+    /// Whether the tried model bid, or the one in service.
+    tried: bool,
+    currency: String,
+    impressions: i64,
+    clicks: i64,
+    predicted_clicks: f64,
+    conversions: i64,
+    spend_micros: i64,
+}
+
+impl From<TrialArm> for ArmJson {
+    fn from(from: TrialArm) -> Self {
+        Self {
+            trial: from.arm / 2,
+            tried: from.arm % 2 == 1,
+            currency: from.currency,
+            impressions: from.impressions,
+            clicks: from.clicks,
+            predicted_clicks: from.predicted_clicks_ppm as f64 / 1e6,
+            conversions: from.conversions,
+            spend_micros: from.spend_micros,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -226,8 +256,9 @@ impl From<ModelScores> for Figures {
     }
 }
 
-impl From<Status> for StatusJson {
-    fn from(from: Status) -> Self {
+impl StatusJson {
+    /// With what the arms of trials came to; nothing is known of them where no updater runs.
+    pub(crate) fn new(from: Status, arms: Vec<TrialArm>) -> Self {
         let Standing { candidate, serving } = from.learner;
         let record = from.registry;
         let judged = from.candidate.map(|standing| CandidateJson {
@@ -257,6 +288,7 @@ impl From<Status> for StatusJson {
                 share_ppm: trial.share_ppm,
                 since_ms: trial.since_ms,
             }),
+            arms: arms.into_iter().map(ArmJson::from).collect(),
             kept: record.kept.into_iter().map(kept).collect(),
         }
     }

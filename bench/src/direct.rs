@@ -120,6 +120,7 @@ pub fn build(catalogue: domain::Catalogue, model: Arc<Model>) -> Snapshot {
         catalogue,
         Ingredients {
             model,
+            trial: None,
             money: &mut BTreeMap::new(),
             public_url: "https://pixel.example",
             exchanges: &[("generic", false)],

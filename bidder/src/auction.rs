@@ -23,6 +23,7 @@ use crate::rules::{Market, Offer};
 use crate::snapshot::{Ad, Front, Item, Snapshot};
 use crate::tally::Tally;
 use crate::targeting::{self, Keys, Positions, Scratch, Sight};
+use crate::trial::Serving;
 
 /// Most line items whose memory is asked for ahead of its use: more would push each other out of the first cache.
 const FETCHED_MAX: usize = 128;
@@ -42,6 +43,8 @@ pub struct Auction<'a> {
     pub profile: Option<&'a Profile>,
     /// The state of the world.
     pub snapshot: &'a Snapshot,
+    /// What predicts: the snapshot's model, or its trial's.
+    pub serving: Serving<'a>,
     /// How the exchange sells.
     pub market: Market<'a>,
     /// The exchange's name and its position.

@@ -17,9 +17,13 @@ use crate::metrics;
 use crate::money::{CampaignMoney, CoreReport};
 use crate::shared::Shared;
 use crate::snapshot::{Ingredients, Snapshot};
+use crate::trial::Trial;
 
 /// The name under which the click and conversion model is published.
 pub const MODEL: &str = "model";
+
+/// The name under which a trial is published.
+pub const TRIAL: &str = "model-trial";
 
 /// Controllers are stepped no more often, in milliseconds: shorter spans tell little of a rate.
 const STEER_MS_MIN: i64 = 900;
@@ -37,6 +41,8 @@ pub struct Background {
     money: BTreeMap<CampaignId, Arc<CampaignMoney>>,
     seen: Option<(u64, u64)>,
     model: Option<Arc<Model>>,
+    /// The trial, with the version under which it was published.
+    trial: (u64, Option<Trial>),
     /// Snapshots that cores may still use. They are freed here: for a core that would be milliseconds of bids.
     retired: Vec<Arc<Snapshot>>,
 }
@@ -80,6 +86,7 @@ impl Background {
             money: BTreeMap::new(),
             seen: None,
             model: None,
+            trial: (0, None),
             retired: Vec::new(),
         }
     }
@@ -101,10 +108,12 @@ impl Background {
     fn try_refresh(&mut self, now: Timestamp) -> Result<bool, BackgroundError> {
         let revision = self.campaigns.revision()?;
         let version = self.snapshots.version(MODEL)?.unwrap_or(0);
-        if self.seen == Some((revision, version)) {
+        let trial = self.snapshots.version(TRIAL)?.unwrap_or(0);
+        if self.seen == Some((revision, version)) && self.trial.0 == trial {
             return Ok(false);
         }
         let model = self.model_or_last(version)?;
+        self.follow_trial(trial)?;
         let catalogue = self.campaigns.catalogue()?;
         let read = catalogue.revision;
         let exchanges = self.shared.approvals();
@@ -113,6 +122,7 @@ impl Background {
             catalogue,
             Ingredients {
                 model,
+                trial: self.trial.1.clone(),
                 money: &mut self.money,
                 public_url: &self.shared.config.public_url,
                 exchanges: &exchanges,
@@ -135,6 +145,22 @@ impl Background {
         let before = self.shared.snapshot.swap(Some(Arc::new(snapshot)));
         self.retired.extend(before);
         Ok(true)
+    }
+
+    /// Takes a trial that has changed into use; one that does not decode is no trial.
+    fn follow_trial(&mut self, version: u64) -> Result<(), BackgroundError> {
+        if self.trial.0 == version {
+            return Ok(());
+        }
+        let bytes = self.snapshots.load(TRIAL)?;
+        let bytes = bytes.map(|(_, bytes)| bytes).unwrap_or_default();
+        let trial = Trial::parse(&bytes).unwrap_or_else(|error| {
+            ::metrics::counter!(metrics::SNAPSHOTS_REFUSED).increment(1);
+            tracing::warn!(%error, version, "the trial's model is refused, one model bids for all");
+            None
+        });
+        self.trial = (version, trial);
+        Ok(())
     }
 
     /// A model that is refused leaves the last one in use: a pause must not wait for a better model.

@@ -289,10 +289,8 @@ impl BidderCore {
             now,
         };
         facts::keys::fill(&source, &mut keys);
-        let position = shared
-            .exchanges
-            .iter()
-            .position(|name| name == call.exchange);
+        let mut names = shared.exchanges.iter();
+        let position = names.position(|name| name == call.exchange);
         let market = Market {
             at: request.at,
             pays: exchange.pays,
@@ -301,6 +299,7 @@ impl BidderCore {
             currency,
         };
         let auction = Auction {
+            serving: snapshot.serving_for(facts.user, request.id),
             explains: explained.is_some(),
             request,
             facts: &facts,

@@ -164,7 +164,7 @@ impl Explained {
         self.currency = Some(auction.market.currency);
         self.versions = Some(Versions {
             revision: auction.snapshot.revision,
-            model: auction.snapshot.served.model.version(),
+            model: auction.serving.served.model.version(),
         });
         self.verdicts = sink.into_verdicts();
         self.verdicts

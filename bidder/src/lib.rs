@@ -53,6 +53,7 @@ pub mod snapshot;
 pub mod supply;
 pub mod tally;
 pub mod targeting;
+pub mod trial;
 pub mod waiting;
 
 pub use background::{Background, BackgroundError};

@@ -23,7 +23,7 @@ pub fn write_bid(out: &mut Vec<u8>, auction: &Auction<'_>, win: &Win, reference:
         imp_id: imp.map(|imp| clip(imp.id)).unwrap_or_default(),
         features: win.features.as_slice(),
         feature_list: ctr_model::feature::list_hash(),
-        model_version: auction.snapshot.served.model.version(),
+        model_version: auction.serving.served.model.version(),
         predicted_ctr: numbers.click,
         predicted_cvr: numbers.conversion,
         value: numbers.value,

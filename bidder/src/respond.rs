@@ -132,6 +132,7 @@ fn reference<'a>(auction: &Auction<'a>, win: &Win, ad: &Ad) -> Reference<'a> {
         test: auction.request.test,
         first_price: win.candidate.rule == crate::price::PriceRule::First,
         fee_ppm: u32::try_from(auction.config.fee_ppm).unwrap_or(u32::MAX),
+        trial_arm: auction.serving.arm,
         predicted_ctr_ppm: (win.candidate.numbers.click * 1e6).round() as u32,
         device: counted(auction, win, IdScope::Device),
         household: counted(auction, win, IdScope::Household),

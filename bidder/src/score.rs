@@ -78,7 +78,7 @@ impl Scorer {
         ask: Ask,
     ) -> Prediction {
         let (_, request) = self.request(auction);
-        let Served { model, candidates } = &auction.snapshot.served;
+        let Served { model, candidates } = auction.serving.served;
         let known = (candidates, ad.position as usize);
         let predicted = model.predict_with(request, known, (crosses, ask));
         predicted.unwrap_or_else(|| model.predict(&self.features(auction, ad)))
@@ -87,7 +87,7 @@ impl Scorer {
     fn request(&self, auction: &Auction<'_>) -> &(RequestHalf, RequestScore) {
         self.request.get_or_init(|| {
             let half = self.half(auction);
-            let score = auction.snapshot.served.model.request_score(&half);
+            let score = auction.serving.served.model.request_score(&half);
             (half, score)
         })
     }

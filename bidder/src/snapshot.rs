@@ -9,7 +9,7 @@ use domain::creative::{ApprovalState, BannerMarkup, CreativeFormat, MediaSource}
 use domain::taxonomy::Declared;
 use domain::{
     Advertiser, AdvertiserId, Campaign, CampaignId, Capped, Catalogue, Cpm, Creative, CreativeId,
-    Currency, LineItem, LineItemId, Status, Timestamp,
+    Currency, LineItem, LineItemId, Status, Timestamp, UserKey,
 };
 use proto::openrtb::markup::{Compiler, Markup};
 
@@ -18,6 +18,7 @@ use crate::identity::Scopes;
 use crate::money::CampaignMoney;
 use crate::score::Served;
 use crate::targeting::Index;
+use crate::trial::{Serving, Trial, Tried};
 
 mod fronts;
 
@@ -41,6 +42,8 @@ pub struct Snapshot {
     pub revision: u64,
     /// What predicts clicks and conversions.
     pub served: Served,
+    /// Another model, for a share of the users.
+    pub trial: Option<Tried>,
     /// Campaigns that have a line item in `items`.
     pub campaigns: Vec<LiveCampaign>,
     /// Line items that may deliver, some of them only once their flight begins.
@@ -128,6 +131,8 @@ pub struct Idle {
 pub struct Ingredients<'a> {
     /// The model in service.
     pub model: Arc<Model>,
+    /// A trial of another one.
+    pub trial: Option<Trial>,
     /// The money of each campaign; campaigns that are new get an entry.
     pub money: &'a mut BTreeMap<CampaignId, Arc<CampaignMoney>>,
     /// Where browsers reach the pixel; no slash at the end.
@@ -187,6 +192,7 @@ impl Snapshot {
         let fronts = Fronts::build(&items, &live);
         Self {
             revision: catalogue.revision,
+            trial: with.trial.map(|trial| Tried::new(trial, &fronts.ads)),
             served: Served::new(with.model, &fronts.ads),
             index: index_of(&items, with.last),
             currencies: by_use(&items, &live),
@@ -197,6 +203,24 @@ impl Snapshot {
             creatives,
             idle,
         }
+    }
+
+    /// The model that bids for a user, or for a request without one.
+    pub fn serving_for(&self, user: Option<UserKey>, request: &str) -> Serving<'_> {
+        let own = Serving {
+            served: &self.served,
+            arm: 0,
+        };
+        let trial = self.trial.as_ref();
+        trial.map_or(own, |trial| trial.serving((user, request), own))
+    }
+
+    /// The model of this version, if it is the one in service or on trial.
+    pub fn model_of(&self, version: u64) -> &Model {
+        let tried = self.trial.as_ref();
+        let tried = tried.map(|trial| trial.served.model.as_ref());
+        let tried = tried.filter(|model| model.version() == version);
+        tried.unwrap_or(&self.served.model)
     }
 
     /// The campaign of a line item.

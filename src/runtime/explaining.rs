@@ -80,7 +80,8 @@ impl Explaining {
         };
         match served::find(self.log.as_ref(), id) {
             Ok(Search::Found(found)) => {
-                Json(ServedJson::new(*found, &snapshot.served.model)).into_response()
+                let model = snapshot.model_of(found.bid.model_version);
+                Json(ServedJson::new(*found, model)).into_response()
             }
             Ok(missing) => refuse(StatusCode::NOT_FOUND, &not_found(&missing)),
             Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),

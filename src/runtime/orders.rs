@@ -29,7 +29,7 @@ pub(super) fn router(questions: Option<Questions>, secret: [u8; 32]) -> Router {
 
 async fn status(State(desk): State<Desk>) -> Response {
     match ask(&desk, Question::Models).await {
-        Ok(status) => Json(StatusJson::from(status)).into_response(),
+        Ok((status, arms)) => Json(StatusJson::new(status, arms)).into_response(),
         Err(response) => response,
     }
 }

@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use domain::{Clock, Timestamp};
+use proto::state::TrialArm;
 use service_kit::Shutdown;
 use tokio::sync::oneshot;
 use updater::service::{OrderError, Status};
@@ -40,7 +41,7 @@ pub(crate) enum Question {
     /// The totals of accounts and reports.
     Totals(oneshot::Sender<anyhow::Result<Totals>>),
     /// The models in service.
-    Models(oneshot::Sender<Status>),
+    Models(oneshot::Sender<(Status, Vec<TrialArm>)>),
     /// To carry out an order about them.
     Order(Order, oneshot::Sender<Result<Done, OrderError>>),
 }
@@ -146,9 +147,9 @@ impl Follow {
                     answer.send(totals).unwrap_or_default();
                 }
                 Ok(Question::Models(answer)) => {
-                    answer
-                        .send(updater.service().0.status())
-                        .unwrap_or_default();
+                    let arms = updater.learner().arms().list();
+                    let status = updater.service().0.status();
+                    answer.send((status, arms)).unwrap_or_default();
                 }
                 Ok(Question::Order(order, answer)) => {
                     let done = order.carry_out(updater.service(), self.clock.now());

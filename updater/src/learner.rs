@@ -4,15 +4,17 @@ use ctr_model::metrics::Progressive;
 use ctr_model::{Features, ModelError, ModelKind, Served, Trainer, feature};
 use domain::{BidId, Timestamp};
 use prost::Message;
-use proto::event::Kind;
+use proto::event::{Event, Kind};
 use proto::state as wire;
 use store::offsets::Offsets;
 use store::snapshot::SnapshotStore;
 
+use crate::arms::Arms;
 use crate::config::Config;
 use crate::join::{Example, Joiner, Pending};
 use crate::judge::Contest;
 use crate::service::Service;
+use crate::settle::Charge;
 use crate::{UpdaterError, metrics};
 
 /// What was not seen for some of these spans makes room, in milliseconds: six hours.
@@ -30,6 +32,7 @@ pub struct Learner {
     learned_since_publish: bool,
     epoch: i64,
     service: Service,
+    arms: Arms,
     checkpoint_version: u64,
     published_at: Timestamp,
     saved_at: Timestamp,
@@ -59,6 +62,7 @@ impl Learner {
             learned_since_publish: false,
             epoch: 0,
             service: Service::open(snapshots, config.gate)?,
+            arms: Arms::default(),
             checkpoint_version: 0,
             published_at: now,
             saved_at: now,
@@ -87,6 +91,7 @@ impl Learner {
             return Ok(false);
         };
         self.trainer = trainer;
+        self.arms = Arms::from_saved(position.arms);
         if let Some(contest) = Contest::from_sums(&position.judged) {
             self.service.resume(position.judged_against, contest);
         }
@@ -112,6 +117,16 @@ impl Learner {
     /// Everything before `next` is in.
     pub fn advance(&mut self, topic: &str, partition: u32, next: u64) {
         self.offsets.advance(topic, partition, next);
+    }
+
+    /// Counts one event for its trial's arm.
+    pub(crate) fn count(&mut self, event: &Event, charge: Option<&Charge>) {
+        self.arms.add(event, charge);
+    }
+
+    /// What the arms of trials came to.
+    pub fn arms(&self) -> &Arms {
+        &self.arms
     }
 
     /// Takes one event; repeats have been told apart before.
@@ -238,6 +253,7 @@ impl Learner {
         };
         let (judged_against, contest) = self.service.contest();
         wire::LearnerPosition {
+            arms: self.arms.list(),
             judged_against,
             judged: contest.sums().to_vec(),
             offsets: Some(wire::Offsets {

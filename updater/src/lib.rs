@@ -5,6 +5,7 @@
 //! own. On start the log is read from the smallest of the three, and each sink skips what it has.
 //! Which of several repeats of an event counts is decided once, by the sightings in the keyed state.
 
+pub mod arms;
 pub mod config;
 pub mod join;
 pub mod judge;

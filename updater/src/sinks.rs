@@ -151,6 +151,8 @@ impl Sinks {
             .offsets()
             .next(partition.topic.name(), partition.index);
         for counted in counted.iter().filter(|counted| counted.offset >= done) {
+            let charge = counted.charge.as_ref().map(|(charge, _)| charge);
+            self.learner.count(&counted.event, charge);
             if let Some(kind) = &counted.event.kind {
                 self.learner.apply(kind, counted.event.at());
             }

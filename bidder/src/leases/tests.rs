@@ -82,6 +82,7 @@ fn snapshot(count: u64, budget: Micros) -> Snapshot {
         ..Catalogue::default()
     };
     let ingredients = Ingredients {
+        trial: None,
         model: Arc::new(ctr_model::Model::untrained()),
         money: &mut BTreeMap::new(),
         public_url: "https://pixel.example",

@@ -31,6 +31,7 @@ pub struct Reference<'a> {
     pub first_price: bool,
     pub predicted_ctr_ppm: u32,
     pub fee_ppm: u32,
+    pub trial_arm: u32,
     pub device: Option<UserKey>,
     pub household: Option<UserKey>,
     /// Only where a profile may be kept.
@@ -74,6 +75,7 @@ impl EncodedRef {
         self.landing_at = out.len();
         number(out, 19, u64::from(from.predicted_ctr_ppm));
         number(out, 20, u64::from(from.fee_ppm));
+        number(out, 21, u64::from(from.trial_arm));
         self.people_at = out.len();
         key(out, 31, from.device);
         key(out, 32, from.household);

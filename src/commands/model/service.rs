@@ -87,7 +87,10 @@ pub(super) fn list(args: &ServiceArgs) -> anyhow::Result<ExitCode> {
             serde_json::from_str(&body)?
         }
         None => with_service(&args.data, |service, _, _| {
-            Ok(serde_json::to_value(StatusJson::from(service.status()))?)
+            Ok(serde_json::to_value(StatusJson::new(
+                service.status(),
+                Vec::new(),
+            ))?)
         })?,
     };
     match args.json {
@@ -99,12 +102,11 @@ pub(super) fn list(args: &ServiceArgs) -> anyhow::Result<ExitCode> {
 
 fn print(status: &Value) -> anyhow::Result<()> {
     let fields = status.as_object().into_iter().flatten();
-    for (name, value) in fields.filter(|(name, _)| *name != "kept") {
-        print_line(&format!("{name:NAME_CHARS$} {value}"))?;
-    }
-    let kept = status.get("kept").and_then(Value::as_array);
-    for kept in kept.into_iter().flatten() {
-        print_line(&format!("{:NAME_CHARS$} {kept}", "kept"))?;
+    for (name, value) in fields {
+        let one = std::slice::from_ref(value);
+        for value in value.as_array().map_or(one, Vec::as_slice) {
+            print_line(&format!("{name:NAME_CHARS$} {value}"))?;
+        }
     }
     Ok(())
 }
