@@ -186,7 +186,7 @@ fn bid_answers_standard_input_with_the_example_campaigns() {
         .lines()
         .filter(|line| line.contains("line item"))
         .collect();
-    assert_eq!(verdicts.len(), 5, "{explained:?}");
+    assert_eq!(verdicts.len(), 14, "{explained:?}");
     let chosen = verdicts.iter().find(|line| line.contains(": BID")).unwrap();
     for text in ["price", "floor", "pCTR", "multiplier"] {
         assert!(chosen.contains(text), "{chosen}");
