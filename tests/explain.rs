@@ -25,6 +25,8 @@ fn a_server_explains_requests_and_its_own_bids() {
     let keep = "[bidder]\nexplain_requests = 8\nexplain_every = 1\n";
     std::fs::write(&config, text.replace("[bidder]\n", keep)).unwrap();
     let mut server = Server::start(&folder);
+    let administrator = server.sign_in();
+    server.leave_first_line_item(&administrator);
     let admin = server.admin;
     let request = banner_request("r1");
     let served = server.ask(&request).json()["seatbid"][0]["bid"][0].clone();

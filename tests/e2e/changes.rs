@@ -34,6 +34,7 @@ fn pausing_stops_bids_within_a_second() {
     let folder = Folder::with_examples();
     let mut server = Server::start(&folder);
     let administrator = server.sign_in();
+    server.leave_first_line_item(&administrator);
     let request = banner_request("r1");
     assert_eq!(server.ask(&request).status, 200);
     for object in ["campaigns/1", "line-items/1", "creatives/1"] {

@@ -18,6 +18,7 @@ fn a_bid_becomes_spend_and_a_report() {
     let folder = Folder::with_examples();
     let mut server = Server::start(&folder);
     let administrator = server.sign_in();
+    server.leave_first_line_item(&administrator);
     let response = server.ask(&banner_request("r1"));
     assert_eq!(response.status, 200, "{response:?}");
     assert_eq!(response.header("content-type"), Some("application/json"));
@@ -34,7 +35,7 @@ fn a_bid_becomes_spend_and_a_report() {
     let totals = server.totals();
     assert_eq!(totals["ledger"], json!({"1": PRICE_MICROS}), "{totals}");
     assert_eq!(totals["accounts"], json!({"1": PRICE_MICROS}), "{totals}");
-    let kinds = json!({"wins": 1, "billed": 1, "impressions": 1, "views": 0, "clicks": 1, "conversions": 1});
+    let kinds = json!({"wins": 1, "billed": 1, "impressions": 1, "views": 0, "clicks": 1, "conversions": 1, "playback": [0, 0, 0, 0, 0, 0, 0]});
     let expected = json!({"spend_micros": PRICE_MICROS, "kinds": kinds});
     assert_eq!(totals["reports"]["1"], expected, "{totals}");
     assert_eq!(totals["repeated_rows"], 0);

@@ -27,6 +27,7 @@ fn an_impression_counts_at_the_bidder_within_a_second() {
     let folder = Folder::with_examples();
     let mut server = Server::start(&folder);
     let administrator = server.sign_in();
+    server.leave_first_line_item(&administrator);
     let bids = (0..USERS).map(|user| server.ask(&request(user, 0)).json());
     let impressions: Vec<String> = bids
         .map(|answer| {

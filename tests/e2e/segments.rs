@@ -32,13 +32,7 @@ fn a_user_of_a_segment_is_bid_for() {
     let (_, token) = landing.split_once("paceline_t=").unwrap();
     let segment = format!("{PUBLIC_URL}/seg?t={token}&s=buyers");
 
-    // Nobody else is to bid.
-    let line_items = administrator.read("/api/v1/line-items");
-    for other in line_items["items"].as_array().unwrap() {
-        if other["id"] != 1 {
-            administrator.set_status(&format!("line-items/{}", other["id"]), "paused");
-        }
-    }
+    server.leave_first_line_item(&administrator);
     let owner = administrator.read("/api/v1/campaigns/1")["advertiser_id"].clone();
     let rule = format!("own/{owner}/buyers within 1h");
     let targeting = json!({"segments": {"include": [rule]}});

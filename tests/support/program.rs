@@ -22,6 +22,8 @@ pub(crate) struct Program {
     child: Child,
     lines: Receiver<String>,
     said: Vec<String>,
+    /// How many of them `line` has looked at.
+    seen: usize,
     errors: File,
 }
 
@@ -81,6 +83,7 @@ impl Program {
             child,
             lines,
             said: Vec::new(),
+            seen: 0,
             errors,
         }
     }
@@ -97,17 +100,18 @@ impl Program {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// The first line from now on that contains a text.
+    /// The first line after the last one asked for that contains a text.
     pub(crate) fn line(&mut self, containing: &str) -> String {
         let waited = Stopwatch::start();
         while waited.elapsed() < PATIENCE {
-            match self.lines.recv_timeout(LOOK_EVERY) {
-                Ok(line) => {
-                    self.said.push(line.clone());
-                    if line.contains(containing) {
-                        return line;
-                    }
+            while let Some(line) = self.said.get(self.seen) {
+                self.seen += 1;
+                if line.contains(containing) {
+                    return line.clone();
                 }
+            }
+            match self.lines.recv_timeout(LOOK_EVERY) {
+                Ok(line) => self.said.push(line),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }

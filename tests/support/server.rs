@@ -68,6 +68,23 @@ impl Server {
         }
     }
 
+    /// Leaves line item 1 as the only one that could bid for the banner request, and waits until that is so.
+    pub(crate) fn leave_first_line_item(&mut self, administrator: &Administrator) {
+        let line_items = administrator.read("/api/v1/line-items");
+        for other in line_items["items"].as_array().unwrap() {
+            if other["id"] != 1 {
+                administrator.set_status(&format!("line-items/{}", other["id"]), "paused");
+            }
+        }
+        let (admin, request) = (self.admin, banner_request("r1").to_string());
+        self.program.until("one line item", PATIENCE, || {
+            let explained = http::post_json(admin, "/explain/generic", request.as_bytes()).json();
+            let line_items = explained["line_items"].as_array().unwrap();
+            let could = |one: &&Value| one["refused"].is_null() || one["refused"] == "outbid";
+            (line_items.iter().filter(could).count() == 1).then_some(())
+        });
+    }
+
     pub(crate) fn ask(&self, request: &Value) -> Reply {
         http::post_json(self.bidder, "/bid/generic", request.to_string().as_bytes())
     }
