@@ -141,7 +141,7 @@ fn a_few_thousand_impressions_beat_the_constant_rate() {
     // Impressions; least share of the possible gain; least AUC. The constant is the second half's own
     // rate, which nobody knows beforehand.
     let bars = [
-        (1_000, -0.05, 0.54),
+        (1_000, 0.0, 0.55),
         (2_500, 0.15, 0.6),
         (5_000, 0.35, 0.63),
         (10_000, 0.5, 0.66),
@@ -237,7 +237,7 @@ fn the_served_model_predicts_what_the_trainer_does() {
     let published = Published::parse(&trainer.publish(7, 6).encode()).unwrap();
     assert_eq!((published.version, published.parent), (7, 6));
     let model = Model::new(&published).unwrap();
-    for impression in &impressions[1_500..] {
+    for impression in impressions[1_500..].iter().step_by(10) {
         let served = model.predict(&impression.features);
         // It answers while it learns, from a copy each time.
         let (mut copy, _) = Trainer::parse(&trainer.encode(b"")).unwrap();
@@ -247,9 +247,6 @@ fn the_served_model_predicts_what_the_trainer_does() {
             (served.click / click - 1.0).abs() < 5e-3,
             "{served:?} {click}"
         );
-        if impression.clicked {
-            break;
-        }
     }
 }
 

@@ -438,7 +438,7 @@ impl Learner {
         self.level.run(LinearStep {
             weights: &mut worker.weights,
             states: &mut worker.states,
-            rate: self.steps.linear_rate(&self.paces[0]),
+            rate: self.steps.linear_rate(&self.paces[0], self.counts.examples),
             gradient,
         });
         let numbers = worker.weights.iter().zip(&worker.states);

@@ -29,10 +29,15 @@ const LINEAR_START: f32 = 1.0;
 const FACTOR_START: f32 = 0.01;
 /// Squared gradients assumed before the first, for factors of a stream: it begins with few clicks.
 const STREAM_FACTOR_START: f32 = 0.001;
-/// What the prior knows of a linear weight of a stream: a standard deviation of 0.2.
-const STREAM_PRIOR: f32 = 25.0;
-/// Share of a full step that a linear weight of a stream takes: tokens that come together would step too far.
-const STREAM_SHARE: f32 = 0.4;
+/// What the prior knows of a linear weight of a stream: a standard deviation of 0.25.
+const STREAM_PRIOR: f32 = 16.0;
+/// Share of a full step that a linear weight of a stream takes, at first and at last: tokens that come together step too far
+/// together, until enough examples have told them apart.
+const STREAM_SHARE_FIRST: f32 = 0.25;
+const STREAM_SHARE_LAST: f32 = 0.7;
+/// Examples after which the share is half way.
+const STREAM_SHARE_EXAMPLES: f32 = 10_000.0;
+
 /// By what law numbers step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Steps {
@@ -45,15 +50,15 @@ pub enum Steps {
 }
 
 impl Steps {
-    /// How fast linear weights learn.
-    pub(super) fn linear_rate(self, pace: &Pace) -> LinearRate {
+    /// How fast linear weights learn after so many examples.
+    pub(super) fn linear_rate(self, pace: &Pace, examples: u64) -> LinearRate {
         match self {
             Self::Table => LinearRate::Root {
                 rate: pace.rate(),
                 start: LINEAR_START,
             },
             Self::Stream => LinearRate::Information {
-                share: STREAM_SHARE,
+                share: stream_share(examples),
                 prior: STREAM_PRIOR,
             },
         }
@@ -66,6 +71,11 @@ impl Steps {
             Self::Stream => STREAM_FACTOR_START,
         }
     }
+}
+
+fn stream_share(examples: u64) -> f32 {
+    let early = 1.0 / (1.0 + examples as f32 / STREAM_SHARE_EXAMPLES);
+    STREAM_SHARE_LAST - (STREAM_SHARE_LAST - STREAM_SHARE_FIRST) * early
 }
 
 /// A rate and the mean square of what moves it.
